@@ -1,0 +1,74 @@
+# `make try` and `make test` are all that a fresh clone needs: each sets up what it uses.
+
+PYTHON   ?= python3
+VENV     ?= .venv
+WORKERS  ?= 2
+EXAMPLES ?= 20000
+ARGS     ?=
+
+BIN       := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+PYTEST    := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: help setup try test check fmt lint type golden soundness bench clean
+
+help:
+	@echo 'make try        check, compile and run ResNet-50 from its specification'
+	@echo 'make test       the tests                   (ARGS="-k unet" for some of them)'
+	@echo 'make check      lint, type and test: what CI runs'
+	@echo 'make fmt        format the code, and mend what can be mended'
+	@echo 'make lint       style, formatting and the floors (import-linter)'
+	@echo 'make type       mypy --strict'
+	@echo 'make golden     rewrite the golden files; read the difference before committing it'
+	@echo 'make soundness  random specifications by the thousand  (EXAMPLES=20000)'
+	@echo 'make bench      measure time and memory'
+	@echo 'make setup      only the environment, in $(VENV)'
+	@echo 'make clean      remove what make made'
+
+setup: $(INSTALLED)
+
+# A fresh environment whenever what it should hold has changed.
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo 'Setting up $(VENV); torch makes this a few minutes the first time.'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install -c constraints.txt hatchling editables
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,onnx,safetensors]'
+	@touch $@
+
+try: setup
+	$(BIN)/archdsl check specs/resnet.arch:resnet50
+	@mkdir -p build
+	$(BIN)/archdsl compile specs/resnet.arch:resnet50 -o build/resnet50.py
+	$(BIN)/python examples/resnet50.py
+
+test: setup
+	$(PYTEST) $(ARGS)
+
+check: lint type test
+
+fmt: setup
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
+
+type: setup
+	$(BIN)/mypy
+
+golden: setup
+	$(PYTEST) --update-golden -q $(ARGS)
+	@git status --short tests/golden
+
+soundness: setup
+	ARCHDSL_EXAMPLES=$(EXAMPLES) $(PYTEST) -m soundness $(ARGS)
+
+# One process, so that measurements do not disturb one another.
+bench: setup
+	$(BIN)/python -m pytest -m bench -s $(ARGS)
+
+clean:
+	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

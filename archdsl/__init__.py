@@ -1,0 +1,34 @@
+"""archdsl: write a neural network down once; check it, read it, run it.
+
+>>> import archdsl
+>>> spec = archdsl.loads('''
+... network mlp {
+...     input x: [4]
+...     linear(16) -> relu -> linear(3)
+... }
+... ''')
+>>> print(archdsl.check(spec).outputs["output"])
+[3]
+"""
+
+from archdsl.compiler import Report, check, compile, graph, source
+from archdsl.diagnostics import ArchError, Diagnostic
+from archdsl.ops.op import Op, layer
+from archdsl.specification import Specification, load, loads
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArchError",
+    "Diagnostic",
+    "Op",
+    "Report",
+    "Specification",
+    "check",
+    "compile",
+    "graph",
+    "layer",
+    "load",
+    "loads",
+    "source",
+]

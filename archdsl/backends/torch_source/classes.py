@@ -1,0 +1,610 @@
+"""Classes: module calls of the same structure share one, with what differs as parameters.
+
+Every module call of the tree has a *shape*: its members, their constructors and wiring,
+without constants. Calls of one shape become one class. A constant that is written
+in terms of block parameters keeps its expression; one that follows from an input's
+channels follows it; one that differs otherwise becomes a parameter of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.backends.torch_source.names import class_name, expression, python, unique, variable
+from archdsl.backends.torch_source.tree import Leaf, Unit
+from archdsl.elaborate.expressions import Budget, evaluate
+from archdsl.elaborate.values import Env, Poisoned, Stop
+from archdsl.graph import Graph, Source, type_of
+from archdsl.ops.torch_text import Argument, Construct, same
+from archdsl.syntax import ast
+
+SlotId = tuple[Any, ...]
+
+
+@dataclass
+class Slot:
+    """A constant of a class, with its value in every instance."""
+
+    id: SlotId
+    name: str
+    values: list[Any]
+    hint: ast.Expr | None = None
+    follows: Source | None = None
+    """In the first instance: the tensor whose channels or features it may follow from."""
+    written: bool = False
+
+
+@dataclass
+class Parameter:
+    """A constructor parameter of a class."""
+
+    name: str
+    values: list[Any]
+    default: Any = None
+    has_default: bool = False
+    order: int = 0
+    follows: tuple[int, int] | None = None
+    """For one that is an input's channels: the index of the input, and 0 or -1 for the size."""
+
+    @property
+    def annotation(self) -> str:
+        names = sorted({_annotation(v) for v in [*self.values, *([self.default] if self.has_default else [])]})
+        if names == ["float", "int"]:
+            names = ["float"]
+        none = "None" in names
+        rest = [n for n in names if n != "None"]
+        return " | ".join([*rest, *(["None"] if none else [])])
+
+
+def _annotation(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "tuple[int, ...]"
+    return "None" if value is None else type(value).__name__
+
+
+@dataclass
+class ClassPlan:
+    """A class of the source, with the module calls that it stands for."""
+
+    name: str
+    units: list[Unit]
+    sequential: bool
+    parameters: list[Parameter] = field(default_factory=list)
+    texts: dict[SlotId, str] = field(default_factory=dict)
+    omitted: set[SlotId] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+
+    @property
+    def unit(self) -> Unit:
+        """The first instance, that stands for all."""
+        return self.units[0]
+
+
+def is_plain(leaf: Leaf) -> bool:
+    """Whether it is a module called with one tensor that gives one: a member of nn.Sequential."""
+    code = leaf.code
+    return (
+        code.module is not None
+        and code.call == "{self}({0})"
+        and code.targets == "{0}"
+        and not code.module.callee.startswith("nn.Parameter")
+    )
+
+
+def is_wrappable(leaf: Leaf) -> bool:
+    """Whether it is a function of one tensor, that a small module can stand for."""
+    code = leaf.code
+    return code.module is None and code.targets == "{0}" and len(leaf.inputs) == 1 and bool(code.call)
+
+
+def is_sequential(unit: Unit) -> bool:
+    """Whether the members of a numbered unit are a chain that ``nn.Sequential`` can run."""
+    if not unit.numbered or len(unit.inputs) != 1 or len(unit.outputs) != 1 or not unit.members:
+        return False
+    expected = unit.inputs[0]
+    names: set[str] = set()
+    for member in unit.members:
+        if member.name in names:
+            return False
+        names.add(member.name)
+        if isinstance(member, Leaf):
+            if not (is_plain(member) or is_wrappable(member)) or member.inputs != [expected]:
+                return False
+            if member.data.get("loop") != unit.scope.loop or "." in member.name:
+                return False
+            expected = Source(member.node)
+        else:
+            if member.inputs != [expected] or len(member.outputs) != 1:
+                return False
+            expected = member.outputs[0]
+    return unit.outputs == [expected] and _used_once(unit)
+
+
+def _used_once(unit: Unit) -> bool:
+    """Whether no tensor but the last leaves the chain: nothing is used twice inside it."""
+    uses: dict[Source, int] = {}
+    for member in unit.members:
+        for source in member.inputs:
+            uses[source] = uses.get(source, 0) + 1
+    return all(count == 1 for count in uses.values()) and unit.outputs[0] not in uses
+
+
+def is_inline(unit: Unit) -> bool:
+    """Whether a group is written as an ``nn.Sequential`` where it stands."""
+    return unit.scope.kind == "group" and is_sequential(unit)
+
+
+def plan_classes(root: Unit, graph: Graph, taken: set[str]) -> tuple[list[ClassPlan], dict[str, ClassPlan]]:
+    """The classes of the source, members before those that use them, and the class of every scope id."""
+    planner = _Planner(graph, taken)
+    planner.collect(root)
+    for plan in planner.plans:
+        planner.solve(plan)
+    return planner.plans, planner.by_scope
+
+
+class _Planner:
+    def __init__(self, graph: Graph, taken: set[str]) -> None:
+        self.graph = graph
+        self.taken = taken
+        self.plans: list[ClassPlan] = []
+        self.by_scope: dict[str, ClassPlan] = {}
+        self.index: dict[str, int] = {}
+        self._known: dict[Any, ClassPlan] = {}
+        self._by_path: dict[str, ClassPlan] = {}
+
+    # Shapes -----------------------------------------------------------------------
+
+    def collect(self, unit: Unit) -> None:
+        """Sort a unit, and those inside it, into classes."""
+        for member in unit.members:
+            if isinstance(member, Unit):
+                self.collect(member)
+        if is_inline(unit):
+            return
+        key = (unit.scope.kind, unit.scope.name, self._shape(unit))
+        plan = self._known.get(key)
+        if plan is None:
+            name = unit.scope.name if unit.scope.kind != "network" else self.graph.graph.get("name")
+            plan = ClassPlan(
+                unique(class_name(name or "network"), self.taken), [], is_sequential(unit)
+            )
+            self._known[key] = plan
+            self.plans.append(plan)
+        self.by_scope[unit.scope.id] = plan
+        first = self._by_path.get(unit.scope.path)
+        if first is None:
+            self._by_path[unit.scope.path] = plan
+            self.index[unit.scope.id] = len(plan.units)
+            plan.units.append(unit)
+        elif first is not plan:
+            from archdsl.diagnostics import ArchError, Diagnostic
+
+            message = f"the module {unit.scope.path} runs twice, and not in the same way"
+            raise ArchError([Diagnostic("shared-mismatch", message, span=unit.scope.span)])
+
+    def _shape(self, unit: Unit) -> Any:
+        refs: dict[Source, Any] = {s: ("in", i) for i, s in enumerate(unit.inputs)}
+        members = tuple(self._member_shape(m, i, refs) for i, m in enumerate(unit.members))
+        outputs = tuple(refs.get(s) for s in unit.outputs)
+        return (unit.numbered, len(unit.inputs), members, outputs)
+
+    def _member_shape(self, member: Leaf | Unit, index: int, refs: dict[Source, Any]) -> Any:
+        inputs = tuple(refs.get(s) for s in member.inputs)
+        if isinstance(member, Unit):
+            for i, source in enumerate(member.outputs):
+                refs[source] = ("m", index, i)
+            if is_inline(member):
+                inner: dict[Source, Any] = {member.inputs[0]: ("in", 0)}
+                shapes = tuple(
+                    self._member_shape(m, i, inner) for i, m in enumerate(member.members)
+                )
+                return ("inline", member.name, inputs, shapes, member.scope.loop is None)
+            return ("unit", member.name, inputs, id(self.by_scope[member.scope.id]), len(member.outputs))
+        code = member.code
+        for i in range(len(member.data["types"])):
+            refs[Source(member.node, i)] = ("m", index, i)
+        name = member.name if code.module is not None else None
+        names = tuple(member.data.get("names") or ())
+        loop = refs.get(Source(member.data["loop"])) if member.data.get("loop") else None
+        tie = getattr(member.op, "tie", None)
+        return (
+            "leaf", name, member.op.name, code.call, code.targets, tuple(code.after.items()),
+            _construct_shape(code.module), tuple(code.constants), inputs, names, loop,
+            tie.path if tie else None,
+        )
+
+    # Parameters -------------------------------------------------------------------
+
+    def solve(self, plan: ClassPlan) -> None:
+        """Find the text of every constant of a class, and so its parameters."""
+        scope = _Solver(self, plan)
+        for slot in self.slots(plan):
+            scope.resolve(slot)
+        scope.finish()
+
+    def slots(self, plan: ClassPlan) -> Iterator[Slot]:
+        """The constants of a class, in the order of its members."""
+        yield from self._slots_of([u.members for u in plan.units], ())
+
+    def _slots_of(self, rows: Sequence[Sequence[Leaf | Unit]], prefix: SlotId) -> Iterator[Slot]:
+        for position, column in enumerate(zip(*rows, strict=True)):
+            at = (*prefix, position)
+            if isinstance(column[0], Leaf):
+                yield from _leaf_slots([m for m in column if isinstance(m, Leaf)], at)
+                continue
+            units = [m for m in column if isinstance(m, Unit)]
+            if is_inline(units[0]):
+                yield from self._slots_of([u.members for u in units], at)
+                continue
+            yield from self._unit_slots(units, at)
+
+    def _unit_slots(self, units: list[Unit], at: SlotId) -> Iterator[Slot]:
+        plan = self.by_scope[units[0].scope.id]
+        indices = [self._instance(u) for u in units]
+        for parameter in plan.parameters:
+            hint = units[0].scope.hints.get(parameter.name)
+            if hint is None and units[0].scope.kind == "group":
+                hint = ast.Name(units[0].scope.span, parameter.name)  # type: ignore[arg-type]  # a place is not needed here
+            follows = units[0].inputs[parameter.follows[0]] if parameter.follows else None
+            values = [parameter.values[i] for i in indices]
+            yield Slot((*at, parameter.name), parameter.name, values, hint, follows)
+
+    def _instance(self, unit: Unit) -> int:
+        """Which instance of its class a unit is; one that runs again is its first run."""
+        known = self.index.get(unit.scope.id)
+        if known is not None:
+            return known
+        plan = self.by_scope[unit.scope.id]
+        return next(i for i, u in enumerate(plan.units) if u.scope.path == unit.scope.path)
+
+
+def _construct_shape(call: Construct | None) -> Any:
+    if call is None:
+        return None
+    return (
+        call.callee,
+        tuple(
+            (a.name, a.keyword, _construct_shape(a.value) if isinstance(a.value, Construct) else None)
+            for a in call.arguments
+        ),
+    )
+
+
+def _leaf_slots(leaves: list[Leaf], at: SlotId) -> Iterator[Slot]:
+    first = leaves[0]
+    hints: Mapping[str, ast.Expr] = first.data.get("hints") or {}
+    written = first.op.arguments
+    follows = first.inputs[0] if first.inputs else None
+    calls = [leaf.code.module for leaf in leaves]
+    if calls[0] is not None:
+        constructs = [c for c in calls if c is not None]
+        for index, row in enumerate(zip(*(c.arguments for c in constructs), strict=True)):
+            yield from _argument_slots(list(row), (*at, "m", index), hints, written, follows)
+    for name in first.code.constants:
+        values = [leaf.code.constants[name] for leaf in leaves]
+        yield Slot((*at, "c", name), name, values, hints.get(name), None, True)
+
+
+def _argument_slots(
+    row: list[Argument],
+    at: SlotId,
+    hints: Mapping[str, ast.Expr],
+    written: Mapping[str, Any],
+    follows: Source | None,
+) -> Iterator[Slot]:
+    first = row[0]
+    if isinstance(first.value, Construct):
+        inner = [a.value for a in row if isinstance(a.value, Construct)]
+        for index, nested in enumerate(zip(*(c.arguments for c in inner), strict=True)):
+            yield from _argument_slots(list(nested), (*at, index), hints, written, None)
+        return
+    known = first.name in written
+    yield Slot(
+        at, first.name, [a.value for a in row], hints.get(first.name), None if known else follows, known
+    )
+
+
+class _Solver:
+    """The parameters of one class, found slot by slot."""
+
+    def __init__(self, planner: _Planner, plan: ClassPlan) -> None:
+        self.planner = planner
+        self.plan = plan
+        self.graph = planner.graph
+        self.texts: dict[SlotId, str] = plan.texts
+        self.parameters: dict[str, Parameter] = {}
+        self.is_network = plan.unit.scope.kind == "network"
+        self.environments = [_arguments(planner.graph, u) for u in plan.units]
+        self.producers = self._find_producers()
+        self.by_member: dict[SlotId, list[Slot]] = {}
+        self.by_values: dict[Any, str] = {}
+
+    def _find_producers(self) -> dict[Source, tuple[str, Any]]:
+        """What gives every tensor of the first instance: an input, a leaf, a unit."""
+        found: dict[Source, tuple[str, Any]] = {}
+
+        def walk(members: Sequence[Leaf | Unit], prefix: SlotId) -> None:
+            for position, member in enumerate(members):
+                at = (*prefix, position)
+                if isinstance(member, Leaf):
+                    for i in range(len(member.data["types"])):
+                        found[Source(member.node, i)] = ("leaf", (member, at))
+                else:
+                    for source in member.outputs:
+                        found[source] = ("unit", (member, at))
+                    if is_inline(member):
+                        walk(member.members, at)
+
+        walk(self.plan.unit.members, ())
+        for i, source in enumerate(self.plan.unit.inputs):
+            found[source] = ("input", i)
+        return found
+
+    def resolve(self, slot: Slot) -> None:
+        """The text of a slot, by the first way that explains its value everywhere."""
+        member = tuple(itertools.takewhile(lambda part: isinstance(part, int), slot.id))
+        self.by_member.setdefault(member, []).append(slot)
+        text = (
+            self._by_hint(slot)
+            or self._by_following(slot)
+            or self._constant(slot)
+            or self._by_value(slot)
+            or self._new_parameter(slot)
+        )
+        self.texts[slot.id] = text
+        self.by_values.setdefault(_vector(slot.values), text)
+
+    def _by_hint(self, slot: Slot) -> str | None:
+        if slot.hint is None or self.is_network:
+            return None
+        names = expression_names(slot.hint)
+        if not names:
+            return None
+        for environment, value in zip(self.environments, slot.values, strict=True):
+            if not all(_is_scalar(environment.get(n, slot)) for n in names):
+                return None
+            if not same(_evaluate(slot.hint, environment), value):
+                return None
+        for name in names:
+            self._block_parameter(name)
+        try:
+            return expression(slot.hint, {})
+        except ValueError:
+            return None
+
+    def _block_parameter(self, name: str) -> None:
+        if name in self.parameters:
+            return
+        scope = _block_scope(self.graph, self.plan.unit)
+        order = list(scope.arguments).index(name)
+        values = [e[name] for e in self.environments]
+        defaults = scope.defaults
+        default = defaults.get(name)
+        self.parameters[name] = Parameter(
+            name, values, default, name in defaults and _is_scalar(default), order
+        )
+
+    def _by_following(self, slot: Slot) -> str | None:
+        if slot.follows is None:
+            return None
+        for which in (0, -1):
+            if self._size(slot.follows, which) == slot.values:
+                found = self.trace(slot.follows, which, 0)
+                if found is not None:
+                    return found
+        return None
+
+    def _size(self, source: Source, which: int) -> list[Any] | None:
+        """A size of a tensor in every instance of the class."""
+        row = self._row(source)
+        if row is None:
+            return None
+        result = []
+        for other in row:
+            dims = type_of(self.graph, other).dims
+            if not dims or not isinstance(dims[which], int):
+                return None
+            result.append(dims[which])
+        return result
+
+    def _row(self, source: Source) -> list[Source] | None:
+        """The tensors that stand where one of the first instance's stands."""
+        kind, what = self.producers.get(source, ("", None))
+        if kind == "input":
+            return [u.inputs[what] for u in self.plan.units]
+        if kind == "leaf":
+            _, at = what
+            members = [_member_at(u, at) for u in self.plan.units]
+            return [Source(m.node, source.output) for m in members if isinstance(m, Leaf)]
+        if kind == "unit":
+            unit, at = what
+            position = unit.outputs.index(source)
+            others = [_member_at(u, at) for u in self.plan.units]
+            return [m.outputs[position] for m in others if isinstance(m, Unit)]
+        return None
+
+    def trace(self, source: Source, which: int, depth: int) -> str | None:
+        """How the channels (0) or features (-1) of a tensor come about, in terms of parameters."""
+        size = self._size(source, which)
+        kind, what = self.producers.get(source, ("", None))
+        if size is None or depth > 100:
+            return None
+        if kind == "input":
+            return self._input_parameter(what, which, size)
+        if kind == "unit" and is_inline(what[0]):
+            last = what[0].members[-1]
+            inner = Source(last.node) if isinstance(last, Leaf) else last.outputs[0]
+            if inner != source:
+                return self.trace(inner, which, depth + 1)
+            kind, what = ("leaf", (last, (*what[1], len(what[0].members) - 1))) if isinstance(last, Leaf) else (
+                "unit", (last, (*what[1], len(what[0].members) - 1)))
+        if kind not in ("leaf", "unit"):
+            return None
+        member, at = what
+        own = self._own_size(at, size)
+        if own is not None:
+            return None if own.isdigit() else own
+        if isinstance(member, Leaf) and member.op.name == "concat":
+            return self._sum(member, which, depth)
+        for before in member.inputs:
+            if self._size(before, which) == size:
+                return self.trace(before, which, depth + 1)
+        return None
+
+    def _own_size(self, at: SlotId, size: list[Any]) -> str | None:
+        """The text of an argument that sets the size that comes out."""
+        for slot in self.by_member.get(at, ()):
+            if slot.follows is None and slot.values == size and not slot.name.startswith("in_"):
+                return self.texts[slot.id]
+        return None
+
+    def _sum(self, member: Leaf, which: int, depth: int) -> str | None:
+        parts: list[str] = []
+        for source in member.inputs:
+            size = self._size(source, which)
+            if size is None:
+                return None
+            text = self.trace(source, which, depth + 1)
+            if text is None:
+                if any(v != size[0] for v in size):
+                    return None
+                text = str(size[0])
+            parts.append(text)
+        if all(p.isdigit() for p in parts):
+            return None
+        if len(set(parts)) == 1:
+            return f"{len(parts)} * {_grouped(parts[0])}"
+        return " + ".join(_ungroup_sum(p) for p in parts)
+
+    def _input_parameter(self, index: int, which: int, size: list[Any]) -> str | None:
+        varies = any(v != size[0] for v in size)
+        scope = self.plan.unit.scope
+        if self.is_network or (scope.kind == "group" and not varies):
+            return None
+        for parameter in self.parameters.values():
+            if parameter.follows == (index, which):
+                return parameter.name
+        base = "in_channels" if which == 0 else "in_features"
+        if index:
+            base = f"{base}{index + 1}"
+        name = unique(base, {*self.parameters, *scope.arguments})
+        self.parameters[name] = Parameter(name, size, order=-10 + index, follows=(index, which))
+        return name
+
+    def _constant(self, slot: Slot) -> str | None:
+        first = slot.values[0]
+        if any(not same(v, first) for v in slot.values):
+            return None
+        return python(first)
+
+    def _by_value(self, slot: Slot) -> str | None:
+        for parameter in self.parameters.values():
+            if len(parameter.values) == len(slot.values) and all(
+                same(a, b) for a, b in zip(parameter.values, slot.values, strict=True)
+            ):
+                return variable(parameter.name)
+        return self.by_values.get(_vector(slot.values))
+
+    def _new_parameter(self, slot: Slot) -> str:
+        name = slot.name if slot.name.isidentifier() else "value"
+        taken = {*self.parameters, *_block_scope(self.graph, self.plan.unit).arguments}
+        name = unique(name, taken)
+        follows = None
+        if slot.follows in self.plan.unit.inputs:
+            for which in (0, -1):
+                if self._size(slot.follows, which) == slot.values:
+                    follows = (self.plan.unit.inputs.index(slot.follows), which)
+                    break
+        self.parameters[name] = Parameter(name, slot.values, order=1000, follows=follows)
+        return variable(name)
+
+    def finish(self) -> None:
+        ordered = sorted(self.parameters.values(), key=lambda p: (p.has_default, p.order))
+        self.plan.parameters = ordered
+
+
+def _vector(values: Sequence[Any]) -> Any:
+    """The values as a key that tells 1 from 1.0 and True."""
+    return tuple((type(v).__name__, repr(v)) for v in values)
+
+
+def _grouped(text: str) -> str:
+    return f"({text})" if any(op in text for op in (" + ", " - ", " if ", " // ", " / ", " % ")) else text
+
+
+def _ungroup_sum(text: str) -> str:
+    return f"({text})" if " if " in text else text
+
+
+def _member_at(unit: Unit, at: SlotId) -> Leaf | Unit:
+    member: Leaf | Unit = unit
+    for position in at:
+        assert isinstance(member, Unit)
+        member = member.members[position]
+    return member
+
+
+def _block_scope(graph: Graph, unit: Unit) -> Any:
+    """The nearest scope that has parameters of its own: a group sees those of its block."""
+    scope = unit.scope
+    known = graph.graph["scopes"]
+    while scope.kind == "group" and scope.parent is not None:
+        scope = known[scope.parent]
+    return scope
+
+
+def _arguments(graph: Graph, unit: Unit) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = _block_scope(graph, unit).arguments
+    return found
+
+
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _evaluate(expr: ast.Expr, arguments: Mapping[str, Any]) -> Any:
+    env = Env()
+    env.names.update(arguments)
+    try:
+        return evaluate(expr, env, Budget(1000))
+    except (Stop, Poisoned):
+        return _FAILED
+
+
+_FAILED = object()
+
+
+def expression_names(expr: ast.Expr) -> set[str]:
+    """The names in a closed expression."""
+    names: set[str] = set()
+    _walk_names(expr, names.add)
+    return names
+
+
+def _walk_names(expr: ast.Expr, found: Callable[[str], None]) -> None:
+    match expr:
+        case ast.Name(id=name):
+            found(name)
+        case ast.Unary(operand=operand):
+            _walk_names(operand, found)
+        case ast.Binary(left=left, right=right):
+            _walk_names(left, found)
+            _walk_names(right, found)
+        case ast.Conditional(condition=condition, then=then, otherwise=otherwise):
+            for part in (condition, then, otherwise):
+                _walk_names(part, found)
+        case ast.Compare(first=first, rest=rest):
+            _walk_names(first, found)
+            for _, other in rest:
+                _walk_names(other, found)
+        case ast.TupleExpr(items=items) | ast.ListExpr(items=items):
+            for item in items:
+                _walk_names(item, found)
+        case _:
+            pass

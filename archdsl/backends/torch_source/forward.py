@@ -1,0 +1,437 @@
+"""``forward``: a line for every call, names for the tensors, each let go after its last use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.backends.torch_source.classes import ClassPlan, is_plain
+from archdsl.backends.torch_source.names import class_name, unique, variable
+from archdsl.backends.torch_source.tree import Leaf, Unit
+from archdsl.dims import show_shape
+from archdsl.graph import Graph, Source, type_of
+
+LONGEST_CHAIN = 3
+GENERIC = ("x", "out", "y", "z")
+
+
+@dataclass
+class Line:
+    """A logical line of the function, at its depth below the function's own."""
+
+    text: str
+    depth: int = 0
+    comment: str = ""
+
+
+@dataclass
+class Result:
+    """What a network gives: its named outputs, and those in training alone."""
+
+    always: list[tuple[str, Source]] = field(default_factory=list)
+    training: list[tuple[str, Source]] = field(default_factory=list)
+    type_name: str = ""
+
+
+class Forward:
+    """The body of one class's ``forward``, written member by member."""
+
+    def __init__(self, graph: Graph, plan: ClassPlan, constants: Any, result: Result | None) -> None:
+        self.graph = graph
+        self.plan = plan
+        self.unit = plan.unit
+        self.constants = constants
+        self.result = result
+        self.lines: list[Line] = []
+        self.depth = 0
+        self.vars: dict[Source, str] = {}
+        self.holder: dict[str, Source] = {}
+        self.uses: dict[Source, int] = {}
+        self.pending: dict[Source, tuple[str, int]] = {}
+        self.parameters: list[str] = []
+        self.last_shape = ""
+        self.shows_shapes = len(plan.units) == 1
+        self.loops: dict[str, tuple[str, str]] = {}
+        self.pinned: set[str] = set()
+
+    # Entry ------------------------------------------------------------------------
+
+    def write(self) -> list[Line]:
+        """The lines of the body."""
+        self._count_uses()
+        self._name_inputs()
+        members = list(self.unit.members)
+        training = self._training_only(members)
+        steps = self._steps(members, None)
+        for index, step in enumerate(steps):
+            following = steps[index + 1] if index + 1 < len(steps) else None
+            inside = _first(step) in training
+            if inside and self.depth == 0:
+                self._flush_pending()
+                self.lines.append(Line("if self.training:"))
+                self.depth = 1
+            elif not inside and self.depth:
+                self.depth = 0
+            later = len(steps) - index - 1
+            self._step(step, following, later, conditional=inside)
+        self.depth = 0
+        self._return()
+        return self.lines
+
+    def _count_uses(self) -> None:
+        for member in self.unit.members:
+            for source in member.inputs:
+                self.uses[source] = self.uses.get(source, 0) + 1
+        for source in self.unit.outputs:
+            self.uses[source] = self.uses.get(source, 0) + 1
+
+    def _name_inputs(self) -> None:
+        for index, source in enumerate(self.unit.inputs):
+            if self.unit.scope.kind == "network":
+                name = variable(source.node)
+            elif index == 0:
+                name = "x"
+            else:
+                names = self.graph.nodes[source.node].get("names") or ()
+                given = names[source.output] if source.output < len(names) else ""
+                name = variable(given) if given else f"x{index + 1}"
+            name = unique(name, set(self.holder))
+            self.vars[source] = name
+            self.holder[name] = source
+            self.parameters.append(name)
+
+    def _training_only(self, members: Sequence[Leaf | Unit]) -> set[int]:
+        """The members that only outputs in training depend on, by identity."""
+        if self.result is None or not self.result.training:
+            return set()
+        needed = {s for _, s in self.result.always}
+        found: set[int] = set()
+        for member in reversed(members):
+            gives = (
+                [Source(member.node, i) for i in range(len(member.data["types"]))]
+                if isinstance(member, Leaf)
+                else member.outputs
+            )
+            if any(s in needed for s in gives):
+                needed.update(member.inputs)
+            else:
+                found.add(id(member))
+        return found
+
+    def _steps(self, members: Sequence[Leaf | Unit], loop: str | None) -> list[Any]:
+        """The members as steps; a loop is one step with its body inside."""
+        steps: list[Any] = []
+        bodies: dict[str, list[Leaf | Unit]] = {}
+        order: list[Leaf | Unit] = []
+        for member in members:
+            own = _loop_of(member)
+            outermost = self._outermost(own, loop)
+            if outermost is not None:
+                bodies.setdefault(outermost, []).append(member)
+            else:
+                order.append(member)
+        for member in order:
+            if isinstance(member, Leaf) and member.op.name == "scan":
+                continue
+            if isinstance(member, Leaf) and member.op.name == "scan end":
+                begin = next(
+                    m for m in members if isinstance(m, Leaf) and m.node == member.data["args"]["begin"]
+                )
+                steps.append((begin, self._steps(bodies.get(begin.node, []), begin.node), member))
+            else:
+                steps.append(member)
+        return steps
+
+    def _outermost(self, own: str | None, within: str | None) -> str | None:
+        """The loop directly inside ``within`` that a member of loop ``own`` stands in."""
+        current = own
+        while current is not None and current != within:
+            around = self.graph.nodes[current].get("loop")
+            if around == within:
+                return current
+            current = around
+        return None
+
+    # Steps ------------------------------------------------------------------------
+
+    def _step(self, step: Any, following: Any, later: int, *, conditional: bool = False) -> None:
+        if isinstance(step, tuple):
+            self._flush_pending()
+            self._loop(*step)
+            return
+        if not self._continues(step):
+            self._flush_pending(keep=set(step.inputs))
+        arguments = [self._read(s) for s in step.inputs]
+        depth = max((self.pending.pop(s, ("", 0))[1] for s in step.inputs), default=0)
+        text = self._call(step, arguments)
+        outputs = self._outputs(step)
+        if self._chains(step, following, outputs, depth) and not conditional:
+            self.pending[outputs[0]] = (text, depth + 1)
+            self.vars[outputs[0]] = text
+            self._release(step.inputs)
+            return
+        dead = self._release(step.inputs)
+        names = [self._assign(s, step) if self.uses.get(s) else "_" for s in outputs]
+        targets = names[0]
+        if isinstance(step, Leaf):
+            targets = _fill(step.code.targets, names)
+            if all(n == "_" for n in names[1:]) and "," in step.code.targets and "(" in step.code.targets:
+                targets = f"{names[0]}, _"
+        elif len(names) > 1:
+            targets = ", ".join(names)
+        if targets != text:
+            self._line(f"{targets} = {text}", outputs[0])
+        if isinstance(step, Leaf):
+            for index, after in step.code.after.items():
+                if index < len(names) and names[index] != "_":
+                    self._line(f"{names[index]} = {_fill(after, [names[index]])}")
+        self._delete(dead, names, later)
+
+    def _call(self, step: Leaf | Unit, arguments: list[str]) -> str:
+        if isinstance(step, Unit):
+            return f"{self._module(step)}({', '.join(arguments)})"
+        values = self.constants(step)
+        return _fill(step.code.call, arguments, self._module(step), values)
+
+    def _module(self, step: Leaf | Unit) -> str:
+        return f'self["{step.name}"]' if step.name[:1].isdigit() else f"self.{step.name}"
+
+    def _outputs(self, step: Leaf | Unit) -> list[Source]:
+        if isinstance(step, Unit):
+            return step.outputs
+        return [Source(step.node, i) for i in range(len(step.data["types"]))]
+
+    def _continues(self, step: Leaf | Unit) -> bool:
+        return not self.pending or any(s in self.pending for s in step.inputs)
+
+    def _chains(self, step: Leaf | Unit, following: Any, outputs: list[Source], depth: int) -> bool:
+        """Whether the call is written inside the next one, as a pipeline of one line was."""
+        if not isinstance(step, Leaf) or not isinstance(following, Leaf):
+            return False
+        if not (is_plain(step) and _nests(following)) or following.inputs != [outputs[0]]:
+            return False
+        if self.uses.get(outputs[0]) != 1 or depth + 1 >= LONGEST_CHAIN:
+            return False
+        if any(step.data.get("names") or ()):
+            return False
+        one, two = step.data.get("span"), following.data.get("span")
+        return one is None or two is None or (one.source == two.source and one.line == two.line)
+
+    def _read(self, source: Source) -> str:
+        return self.vars[source]
+
+    def _release(self, sources: Sequence[Source]) -> list[str]:
+        """Count the uses of a step; the variables that are dead from here on."""
+        dead: list[str] = []
+        for source in sources:
+            self.uses[source] -= 1
+            if self.uses[source] == 0:
+                name = self.vars[source]
+                if self.holder.get(name) == source and name not in self.pinned:
+                    del self.holder[name]
+                    dead.append(name)
+        return dead
+
+    def _assign(self, source: Source, step: Leaf | Unit) -> str:
+        """A variable for a new tensor: its name, or a generic one that is free."""
+        name = self._preferred(source, step)
+        if name is None:
+            name = next((g for g in GENERIC if g not in self.holder), None)
+        if name is None:
+            name = unique("x", set(self.holder))
+        elif name in self.holder:
+            name = unique(name, set(self.holder))
+        self.vars[source] = name
+        self.holder[name] = source
+        return name
+
+    def _preferred(self, source: Source, step: Leaf | Unit) -> str | None:
+        names = self.graph.nodes[source.node].get("names") or ()
+        if isinstance(step, Leaf) and source.output < len(names) and names[source.output]:
+            return variable(names[source.output])
+        if isinstance(step, Unit) and source.output < len(names) and names[source.output]:
+            return variable(names[source.output]) if "x" in self.holder else None
+        labelled = step.labelled if isinstance(step, Leaf) else step.scope.kind != "network"
+        if "x" in self.holder and labelled and step.name.isidentifier() and self._is_label(step):
+            return variable(step.name) if step.name != "x" else None
+        return None
+
+    def _is_label(self, step: Leaf | Unit) -> bool:
+        return isinstance(step, Leaf) or step.scope.kind == "group" or not step.name[-1:].isdigit() or (
+            not step.name.startswith(step.scope.name)
+        )
+
+    def _delete(self, dead: list[str], assigned: list[str], later: int) -> None:
+        """Let go of what is not used again, where the function goes on for long enough to matter."""
+        gone = [n for n in dead if n not in assigned and n not in self.parameters and n.isidentifier()]
+        if gone and later >= 3 and not self.depth:
+            self._line(f"del {', '.join(dict.fromkeys(gone))}")
+
+    def _flush_pending(self, keep: set[Source] | None = None) -> None:
+        for source, (text, _) in list(self.pending.items()):
+            if keep and source in keep:
+                continue
+            del self.pending[source]
+            name = next((g for g in GENERIC if g not in self.holder), "x1")
+            self.vars[source] = name
+            self.holder[name] = source
+            self._line(f"{name} = {text}", source)
+
+    def _line(self, text: str, source: Source | None = None) -> None:
+        comment = ""
+        if source is not None and self.shows_shapes and source in self.vars:
+            shape = show_shape(type_of(self.graph, source).dims)
+            if shape != self.last_shape:
+                comment = self.last_shape = shape
+        self.lines.append(Line(text, self.depth, comment))
+
+    # Loops ------------------------------------------------------------------------
+
+    def _loop(self, begin: Leaf, body: list[Any], end: Leaf) -> None:
+        """``for step in x.unbind(1)``, with the carried states in variables of their own."""
+        carried = len(begin.data["types"]) - 1
+        sequence = self._read(begin.inputs[0])
+        names = list(begin.data.get("names") or ())
+        states: list[str] = []
+        initial = [self._read(s) for s in begin.inputs[1:]]
+        self._release(begin.inputs)
+        for index in range(carried):
+            wanted = variable(names[index + 1]) if index + 1 < len(names) and names[index + 1] else "state"
+            taken = {*self.holder, sequence} - {initial[index]}
+            states.append(unique(wanted, taken | set(states)))
+        for state, start in zip(states, initial, strict=True):
+            if state != start:
+                self._line(f"{state} = {start}")
+        for index, state in enumerate(states):
+            self.vars[Source(begin.node, index + 1)] = state
+            self.holder[state] = Source(begin.node, index + 1)
+        keep_sequence = sequence not in self.holder
+        if keep_sequence:
+            self.holder[sequence] = begin.inputs[0]
+        results = unique("outputs", set(self.holder))
+        self.holder[results] = Source(end.node, -1)
+        self._line(f"{results} = []")
+        step = unique("step", set(self.holder))
+        self._line(f"for {step} in {sequence}.unbind(1):")
+        self.vars[Source(begin.node)] = step
+        self.holder[step] = Source(begin.node)
+        outside = dict(self.uses)
+        pinned = self.pinned
+        self.pinned = {*pinned, *(v for v in self.holder if v not in states and v != step)}
+        outer_depth, self.depth = self.depth, self.depth + 1
+        for index, member in enumerate(body):
+            following = body[index + 1] if index + 1 < len(body) else None
+            self._step(member, following, 0)
+        self._flush_pending()
+        self._end_of_body(end, carried, states, results)
+        self.depth, self.pinned = outer_depth, pinned
+        del outside
+        for name in [n for n in (results, step) if n in self.holder]:
+            del self.holder[name]
+        if keep_sequence and self.holder.get(sequence) == begin.inputs[0]:
+            del self.holder[sequence]
+        self._finish_loop(end, carried, states, results)
+
+    def _end_of_body(self, end: Leaf, carried: int, states: list[str], results: str) -> None:
+        given = end.inputs[1 + carried]
+        after = end.inputs[2 + carried :]
+        self._line(f"{results}.append({self._read(given)})")
+        changed = [(s, self._read(a)) for s, a in zip(states, after, strict=True) if s != self._read(a)]
+        if changed:
+            left, right = (", ".join(part) for part in zip(*changed, strict=True))
+            self._line(f"{left} = {right}")
+        self._release([*end.inputs[1:]])
+        self.uses[end.inputs[0]] -= 1
+
+    def _finish_loop(self, end: Leaf, carried: int, states: list[str], results: str) -> None:
+        for index, state in enumerate(states):
+            source = Source(end.node, index + 1)
+            self.vars[source] = state
+            if self.uses.get(source):
+                self.holder[state] = source
+            elif self.holder.get(state) is not None:
+                del self.holder[state]
+        source = Source(end.node)
+        if self.uses.get(source):
+            name = self._assign(source, end)
+            self._line(f"{name} = torch.stack({results}, dim=1)", source)
+
+    # Return -----------------------------------------------------------------------
+
+    def _return(self) -> None:
+        self._flush_pending_into_return()
+        if self.result is None:
+            text = ", ".join(self._read(s) for s in self.unit.outputs)
+            self._close(f"return {text}", text)
+            return
+        always = [(n, self._read(s)) for n, s in self.result.always]
+        if self.result.training:
+            everything = [*always, *((n, self._read(s)) for n, s in self.result.training)]
+            self.lines.append(Line("if self.training:"))
+            self.lines.append(Line(f"return {self._named(everything)}", 1))
+        if len(always) == 1:
+            self._close(f"return {always[0][1]}", always[0][1])
+        elif self.result.training:
+            self.lines.append(Line(f"return {', '.join(v for _, v in always)}"))
+        else:
+            self.lines.append(Line(f"return {self._named(always)}"))
+
+    def _named(self, values: list[tuple[str, str]]) -> str:
+        assert self.result is not None
+        return f"{self.result.type_name}({', '.join(v for _, v in values)})"
+
+    def _close(self, line: str, value: str) -> None:
+        """Return the last assignment's value at once where it was only made to be returned."""
+        last = self.lines[-1] if self.lines else None
+        if last and last.depth == 0 and last.text.startswith(f"{value} = ") and value.isidentifier():
+            self.lines[-1] = Line(f"return {last.text[len(value) + 3 :]}", 0, last.comment)
+            return
+        self.lines.append(Line(line))
+
+    def _flush_pending_into_return(self) -> None:
+        self.pending.clear()
+
+
+def _nests(step: Leaf) -> bool:
+    """Whether its call reads its one input once, so that an expression can stand there."""
+    code = step.code
+    return code.call.count("{0}") == 1 and code.targets == "{0}" and not code.after
+
+
+def _first(step: Any) -> int:
+    return id(step[2]) if isinstance(step, tuple) else id(step)
+
+
+def _loop_of(member: Leaf | Unit) -> str | None:
+    if isinstance(member, Leaf):
+        loop = member.data.get("loop")
+        return str(loop) if loop else None
+    return member.scope.loop
+
+
+def _fill(template: str, values: Sequence[str], module: str = "", constants: Any = None) -> str:
+    """A call template with its inputs, its module and its constants put in."""
+    mapping = {str(i): v for i, v in enumerate(values)}
+    mapping.update(constants or {})
+    mapping["self"] = module
+    return _Template(mapping).fill(template)
+
+
+class _Template:
+    def __init__(self, mapping: dict[str, str]) -> None:
+        self.mapping = mapping
+
+    def fill(self, template: str) -> str:
+        result: list[str] = []
+        rest = template
+        while True:
+            before, brace, after = rest.partition("{")
+            result.append(before)
+            if not brace:
+                return "".join(result)
+            name, _, rest = after.partition("}")
+            result.append(self.mapping[name])
+
+
+__all__ = ["Forward", "Line", "Result", "class_name"]

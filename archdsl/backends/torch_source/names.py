@@ -1,0 +1,122 @@
+"""Names of the generated source: classes, variables, and Python text for values."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import Any
+
+from archdsl.ops.torch_text import Construct, Verbatim
+from archdsl.syntax import ast
+
+TAKEN = frozenset({"torch", "nn", "F", "Tensor", "NamedTuple", "OrderedDict", "math", "self", "super"})
+
+
+def class_name(name: str) -> str:
+    """``double_conv`` as a class: ``DoubleConv``."""
+    words = [w for w in re.split(r"_+", name) if w]
+    text = "".join(w[:1].upper() + w[1:] for w in words) or "Network"
+    if text[0].isdigit() or text in TAKEN or keyword.iskeyword(text):
+        text = f"{text}Module" if not text[0].isdigit() else f"Module{text}"
+    return text
+
+
+def variable(name: str) -> str:
+    """A name of the language as a Python variable."""
+    return f"{name}_" if keyword.iskeyword(name) or name in TAKEN else name
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    result, number = name, 1
+    while result in taken:
+        number += 1
+        result = f"{name}{number}"
+    taken.add(result)
+    return result
+
+
+def python(value: Any) -> str:
+    """A constant as Python source."""
+    if isinstance(value, Verbatim):
+        return value.text
+    if isinstance(value, Construct):
+        return construct(value)
+    if isinstance(value, tuple):
+        inner = ", ".join(python(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, list):
+        return f"[{', '.join(python(v) for v in value)}]"
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, float):
+        return _float(value)
+    return repr(value)
+
+
+def _quoted(value: str) -> str:
+    """A string with double quotes, as formatters write it."""
+    single = repr(value)
+    if single.startswith("'") and '"' not in value:
+        return f'"{single[1:-1]}"'
+    return single
+
+
+def _float(value: float) -> str:
+    text = repr(value)
+    return text.replace("e-0", "e-").replace("e+0", "e")
+
+
+def construct(call: Construct) -> str:
+    """A constructor call of constants alone."""
+    parts = []
+    for argument in call.arguments:
+        if argument.omitted:
+            continue
+        text = python(argument.value)
+        parts.append(f"{argument.keyword}={text}" if argument.keyword else text)
+    return f"{call.callee}({', '.join(parts)})"
+
+
+_LEVELS = {"or": 1, "and": 2, "not": 3, "compare": 4, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6}
+
+
+def expression(expr: ast.Expr, rename: dict[str, str], level: int = 0) -> str:
+    """An expression over constructor parameters as Python source, with few parentheses."""
+    match expr:
+        case ast.Literal_(value=value):
+            return python(value)
+        case ast.Name(id=name):
+            return rename.get(name, variable(name))
+        case ast.TupleExpr(items=items):
+            inner = ", ".join(expression(i, rename) for i in items)
+            return f"({inner},)" if len(items) == 1 else f"({inner})"
+        case ast.Unary(op=op, operand=operand):
+            text = f"{op} " if op == "not" else op
+            own = 3 if op == "not" else 7
+            return _wrap(text + expression(operand, rename, own), own, level)
+        case ast.Binary(op="**", left=left, right=right):
+            base, power = expression(left, rename, 9), expression(right, rename, 8)
+            simple = all(isinstance(e, (ast.Name, ast.Literal_)) for e in (left, right))
+            return _wrap(f"{base}**{power}" if simple else f"{base} ** {power}", 8, level)
+        case ast.Binary(op=op, left=left, right=right):
+            own = _LEVELS[op]
+            text = f"{expression(left, rename, own)} {op} {expression(right, rename, own + 1)}"
+            return _wrap(text, own, level)
+        case ast.Compare(first=first, rest=rest):
+            text = expression(first, rename, 5)
+            for op, other in rest:
+                text += f" {op} {expression(other, rename, 5)}"
+            return _wrap(text, 4, level)
+        case ast.Conditional(condition=condition, then=then, otherwise=otherwise):
+            text = (
+                f"{expression(then, rename, 1)} if {expression(condition, rename, 1)}"
+                f" else {expression(otherwise, rename)}"
+            )
+            return _wrap(text, 0.5, level)
+        case _:
+            raise ValueError(f"no Python for {type(expr).__name__}")
+
+
+def _wrap(text: str, own: float, level: float) -> str:
+    return f"({text})" if own < level else text

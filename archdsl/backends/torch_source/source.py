@@ -1,0 +1,362 @@
+"""The source file: imports, helper classes, a class for every block, the network last."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.backends.torch_source.classes import (
+    ClassPlan,
+    Parameter,
+    SlotId,
+    is_inline,
+    is_plain,
+    plan_classes,
+)
+from archdsl.backends.torch_source.forward import Forward, Line, Result
+from archdsl.backends.torch_source.layout import EXPLODE, lay_out
+from archdsl.backends.torch_source.names import TAKEN, class_name, python, unique, variable
+from archdsl.backends.torch_source.tree import Leaf, Unit, build_tree
+from archdsl.graph import Graph, outputs
+from archdsl.ops.torch_text import Argument, Construct, Verbatim, same
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A source file: its text, and the name of the network's class in it."""
+
+    text: str
+    class_name: str
+
+
+def generate(graph: Graph) -> Generated:
+    """The PyTorch source of a checked graph, that needs torch alone."""
+    return _Writer(graph).write()
+
+
+class _Writer:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.root = build_tree(graph)
+        self.helpers: dict[str, str] = {}
+        self.imports: set[str] = set()
+        self.taken: set[str] = set(TAKEN)
+        for leaf in self.root.leaves():
+            self.helpers.update(leaf.code.helpers)
+            self.imports.update(leaf.code.imports)
+        self.taken.update(self.helpers)
+        self.wrappers: dict[Any, str] = {}
+        self.plans, self.by_scope = plan_classes(self.root, graph, self.taken)
+        self.result = self._result()
+
+    def _result(self) -> Result:
+        result = Result()
+        for node, source in zip(outputs(self.graph), self.root.outputs, strict=True):
+            data = self.graph.nodes[node]
+            name = (data.get("names") or (node,))[0] or node
+            rows = result.training if (data.get("args") or {}).get("training") else result.always
+            rows.append((variable(name), source))
+        if len(result.always) + len(result.training) > 1:
+            result.type_name = unique(f"{self.plans[-1].name}Output", self.taken)
+        return result
+
+    # The file ---------------------------------------------------------------------
+
+    def write(self) -> Generated:
+        classes = [self._class(plan) for plan in self.plans]
+        parts = [*self.helpers.values(), *self._wrapper_texts()]
+        if self.result.type_name:
+            parts.append(self._result_type())
+        body = "\n\n\n".join(part.strip("\n") for part in [*parts, *classes])
+        head = f'"""{self._title()}"""\n\n{self._imports(body)}'
+        return Generated(f"{head}\n\n\n{body}\n", self.plans[-1].name)
+
+    def _title(self) -> str:
+        name = self.graph.graph.get("name") or "network"
+        doc = (self.graph.graph.get("doc") or "").strip().splitlines()
+        first = doc[0].strip() if doc else ""
+        title = f"{name}: {first}" if first else f"{name}."
+        if not title.endswith((".", "!", "?", ":")):
+            title += "."
+        return _docstring_text(title)[:84]
+
+    def _imports(self, body: str) -> str:
+        standard = sorted(i for i in self.imports if not i.startswith(("import torch", "from torch")))
+        if "OrderedDict(" in body:
+            standard.append("from collections import OrderedDict")
+        if "(NamedTuple)" in body:
+            standard.append("from typing import NamedTuple")
+        if "math." in body and "import math" not in standard:
+            standard.append("import math")
+        lines = []
+        if "torch." in body.replace("import torch", ""):
+            lines.append("import torch")
+        if "F." in body:
+            lines.append("import torch.nn.functional as F")
+        names = ["Tensor, nn"] if "Tensor" in body else ["nn"]
+        lines.append(f"from torch import {names[0]}")
+        groups = []
+        if standard:
+            plain = sorted({s for s in standard if s.startswith("import ")})
+            others = sorted({s for s in standard if not s.startswith("import ")})
+            groups.append("\n".join([*plain, *others]))
+        groups.append("\n".join(lines))
+        return "\n\n".join(groups)
+
+    def _result_type(self) -> str:
+        lines = [f"class {self.result.type_name}(NamedTuple):"]
+        always = [n for n, _ in self.result.always]
+        training = [n for n, _ in self.result.training]
+        if training:
+            lines.append('    """What the network gives in training."""')
+        else:
+            lines.append('    """What the network gives."""')
+        lines.append("")
+        lines.extend(f"    {name}: Tensor" for name in [*always, *training])
+        return "\n".join(lines)
+
+    # Classes ----------------------------------------------------------------------
+
+    def _class(self, plan: ClassPlan) -> str:
+        unit = plan.unit
+        keyed = self._is_keyed(plan)
+        base = "nn.Sequential" if plan.sequential else "nn.ModuleDict" if keyed else "nn.Module"
+        lines = [f"class {plan.name}({base}):"]
+        doc = _docstring(unit, self.graph)
+        if doc:
+            lines.extend(doc)
+            lines.append("")
+        lines.extend(self._constructor(plan, keyed))
+        if not plan.sequential:
+            lines.append("")
+            lines.extend(self._forward(plan))
+        return "\n".join(lines)
+
+    def _is_keyed(self, plan: ClassPlan) -> bool:
+        return not plan.sequential and any(
+            m.name[:1].isdigit()
+            for m in plan.unit.members
+            if isinstance(m, Unit) or m.code.module is not None
+        )
+
+    def _constructor(self, plan: ClassPlan, keyed: bool) -> list[str]:
+        members = [(i, m) for i, m in enumerate(plan.unit.members) if _has_module(m)]
+        lines = lay_out(f"def __init__({self._signature(plan.parameters)}) -> None:", 4)
+        if plan.sequential:
+            entries = self._sequence(plan, plan.unit.members, ())
+            lines.extend(lay_out(f"super().__init__({entries})", 8))
+            return lines
+        lines.append("        super().__init__()")
+        seen: set[str] = set()
+        for index, member in members:
+            if member.name in seen:
+                continue
+            seen.add(member.name)
+            text = self._construct(plan, member, (index,))
+            target = f'self["{member.name}"]' if member.name[:1].isdigit() else f"self.{member.name}"
+            lines.extend(lay_out(f"{target} = {text}", 8))
+        lines.extend(self._ties(plan))
+        if len(lines) == 2 and not seen:
+            return []
+        return lines
+
+    def _signature(self, parameters: Sequence[Parameter]) -> str:
+        parts = ["self"]
+        for parameter in parameters:
+            text = f"{variable(parameter.name)}: {parameter.annotation}"
+            if parameter.has_default:
+                text += f" = {python(parameter.default)}"
+            parts.append(text)
+        return ", ".join(parts)
+
+    def _ties(self, plan: ClassPlan) -> list[str]:
+        """Weights that two layers share, set in the class that has both of them inside."""
+        lines = []
+        prefix = plan.unit.scope.path
+        for leaf in plan.unit.leaves():
+            tie = getattr(leaf.op, "tie", None)
+            path = leaf.data.get("path") or leaf.node
+            if tie is None or not _inside(tie.path, prefix) or not _inside(path, prefix):
+                continue
+            own, other = (_relative(p, prefix) for p in (path, tie.path))
+            if own.split(".")[0] == other.split(".")[0] and "." in own and "." in other:
+                continue  # a class further in has both
+            lines.append(f"        {_access(own)}.weight = {_access(other)}.{tie.name}")
+        return list(dict.fromkeys(lines))
+
+    def _construct(self, plan: ClassPlan, member: Leaf | Unit, at: SlotId) -> str:
+        if isinstance(member, Unit):
+            if is_inline(member):
+                entries = self._sequence(plan, member.members, at)
+                return f"nn.Sequential({entries})"
+            child = self.by_scope[member.scope.id]
+            arguments = self._child_arguments(plan, child, at)
+            return f"{child.name}({', '.join(arguments)})"
+        code = member.code
+        if code.module is None:
+            return self._wrapper(plan, member, at)
+        return self._constructor_call(plan, code.module, (*at, "m"))
+
+    def _child_arguments(self, plan: ClassPlan, child: ClassPlan, at: SlotId) -> list[str]:
+        result = []
+        for parameter in child.parameters:
+            text = plan.texts[(*at, parameter.name)]
+            if parameter.has_default:
+                if text == python(parameter.default):
+                    continue
+                text = f"{variable(parameter.name)}={text}"
+            result.append(text)
+        return result
+
+    def _constructor_call(self, plan: ClassPlan, call: Construct, at: SlotId) -> str:
+        parts = []
+        for index, argument in enumerate(call.arguments):
+            inner = (*at, index)
+            if isinstance(argument.value, Construct):
+                text = self._constructor_call(plan, argument.value, inner)
+            else:
+                text = plan.texts[inner]
+                if self._is_default(argument, text):
+                    continue
+            parts.append(f"{argument.keyword}={text}" if argument.keyword else text)
+        return f"{call.callee}({', '.join(parts)})"
+
+    def _is_default(self, argument: Argument, text: str) -> bool:
+        return argument.omitted and text == python(argument.value)
+
+    def _sequence(self, plan: ClassPlan, members: Sequence[Leaf | Unit], at: SlotId) -> str:
+        """The members of an ``nn.Sequential``: numbered, or named where they have names."""
+        texts = [self._construct(plan, m, (*at, i)) for i, m in enumerate(members)]
+        mark = EXPLODE if len(texts) > 1 else ""
+        if all(m.name == str(i) for i, m in enumerate(members)):
+            folded = _fold_equal(texts)
+            return (EXPLODE if len(folded) > 1 else "") + ", ".join(folded)
+        pairs = ", ".join(f'("{m.name}", {t})' for m, t in zip(members, texts, strict=True))
+        return f"OrderedDict([{mark}{pairs}])"
+
+    # Small modules for functions ----------------------------------------------------
+
+    def _wrapper(self, plan: ClassPlan, leaf: Leaf, at: SlotId) -> str:
+        """A function that stands in a sequence, as a call of a small module made for it."""
+        key = (leaf.op.name, leaf.code.call, tuple(leaf.code.constants))
+        name = self.wrappers.get(key)
+        if name is None:
+            name = unique(class_name(leaf.op.name), self.taken)
+            self.wrappers[key] = name
+        texts = [plan.texts[(*at, "c", c)] for c in leaf.code.constants]
+        return f"{name}({', '.join(texts)})"
+
+    def _wrapper_texts(self) -> list[str]:
+        result = []
+        for (op_name, call, constants), name in self.wrappers.items():
+            lines = [f"class {name}(nn.Module):", f'    """{op_name} as a module."""', ""]
+            if constants:
+                names = ", ".join(f"{c}" for c in constants)
+                lines.append(f"    def __init__(self, {names}) -> None:")
+                lines.append("        super().__init__()")
+                lines.extend(f"        self.{c} = {c}" for c in constants)
+                lines.append("")
+            lines.append("    def forward(self, x: Tensor) -> Tensor:")
+            text = call.replace("{0}", "x")
+            for constant in constants:
+                text = text.replace(f"{{{constant}}}", f"self.{constant}")
+            lines.extend(lay_out(f"return {text}", 8))
+            result.append("\n".join(lines))
+        return result
+
+    # Forward ----------------------------------------------------------------------
+
+    def _forward(self, plan: ClassPlan) -> list[str]:
+        constants = _constants(plan)
+        is_network = plan.unit.scope.kind == "network"
+        forward = Forward(self.graph, plan, constants, self.result if is_network else None)
+        body = forward.write()
+        parameters = ", ".join(["self", *(f"{p}: Tensor" for p in forward.parameters)])
+        lines = lay_out(f"def forward({parameters}) -> {self._returns(plan, is_network)}:", 4)
+        for line in body:
+            lines.extend(lay_out(line.text, 8 + 4 * line.depth, comment=line.comment))
+        return lines
+
+    def _returns(self, plan: ClassPlan, is_network: bool) -> str:
+        if not is_network:
+            count = len(plan.unit.outputs)
+            return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
+        always = len(self.result.always)
+        if not self.result.type_name:
+            return "Tensor"
+        if not self.result.training:
+            return self.result.type_name
+        plain = "Tensor" if always == 1 else f"tuple[{', '.join(['Tensor'] * always)}]"
+        return f"{plain} | {self.result.type_name}"
+
+
+def _constants(plan: ClassPlan) -> Callable[[Leaf], dict[str, str]]:
+    """The texts of a call's constants: literals, or attributes kept by the constructor."""
+    places = {id(m): i for i, m in enumerate(plan.unit.members)}
+
+    def texts(leaf: Leaf) -> dict[str, str]:
+        position = places[id(leaf)]
+        return {c: plan.texts[(position, "c", c)] for c in leaf.code.constants}
+
+    return texts
+
+
+def _has_module(member: Leaf | Unit) -> bool:
+    return isinstance(member, Unit) or member.code.module is not None
+
+
+def _fold_equal(texts: list[str]) -> list[str]:
+    """Three or more equal members in a row as one comprehension."""
+    result: list[str] = []
+    index = 0
+    while index < len(texts):
+        end = index
+        while end < len(texts) and texts[end] == texts[index]:
+            end += 1
+        count = end - index
+        if count >= 3:
+            result.append(f"*[{texts[index]} for _ in range({count})]")
+        else:
+            result.extend(texts[index:end])
+        index = end
+    return result
+
+
+def _docstring(unit: Unit, graph: Graph) -> list[str]:
+    doc = unit.scope.doc if unit.scope.kind != "network" else graph.graph.get("doc") or ""
+    lines = [_docstring_text(line.rstrip()) for line in doc.strip().splitlines()]
+    if not lines:
+        return []
+    if lines[-1] and lines[-1][-1] not in ".!?:":
+        lines[-1] += "."
+    lines = [part for line in lines for part in textwrap.wrap(line, 81) or [""]]
+    if len(lines) == 1 and len(lines[0]) <= 78:
+        return [f'    """{lines[0]}"""']
+    return [f'    """{lines[0]}', *(f"    {line}".rstrip() for line in lines[1:]), '    """']
+
+
+def _docstring_text(text: str) -> str:
+    """A comment's text, safe inside a docstring."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return printable.replace("\\", "\\\\").replace('"""', "'''").rstrip('"')
+
+
+def _inside(path: str, prefix: str) -> bool:
+    return not prefix or path.startswith(prefix + ".")
+
+
+def _relative(path: str, prefix: str) -> str:
+    return path[len(prefix) + 1 :] if prefix else path
+
+
+def _access(path: str) -> str:
+    """``self.encoder[0].embed`` for a path."""
+    text = "self"
+    for part in path.split("."):
+        text += f"[{part}]" if part.isdigit() else f".{part}"
+    return text
+
+
+__all__ = ["Generated", "Line", "Verbatim", "generate", "is_plain", "same"]

@@ -1,0 +1,489 @@
+"""Calls: a layer becomes a node, a block becomes a scope with what its body gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, Span, suggest
+from archdsl.elaborate.context import BlockCall, Context, DEEPEST_CALL
+from archdsl.elaborate.expressions import WeightPath, evaluate, is_choice_only
+from archdsl.elaborate.hints import hints_of
+from archdsl.elaborate.scopes import Frame
+from archdsl.elaborate.values import (
+    UNKNOWN,
+    BlockDef,
+    Bound,
+    Env,
+    LayerValue,
+    Poisoned,
+    Stop,
+    TensorRef,
+)
+from archdsl.graph import Scope
+from archdsl.ops.arguments import Choice, OpError, WeightRef, describe
+from archdsl.ops.op import Op, build, call_form, signature
+from archdsl.syntax import ast
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a layer or block is called: what arrives, the names around it, its own name."""
+
+    it: TensorRef | None
+    env: Env
+    frame: Frame
+    path: str
+    span: Span
+    labelled: bool = False
+
+
+def run_layer(context: Context, layer: LayerValue, site: Site) -> list[TensorRef]:
+    """The outputs of a layer or block called at a place."""
+    if isinstance(layer.target, BlockDef):
+        return _run_block(context, layer, layer.target, site)
+    return _run_op(context, layer, layer.target, site)
+
+
+# Layers ---------------------------------------------------------------------------
+
+
+def _run_op(
+    context: Context, layer: LayerValue, cls: type[Op], site: Site
+) -> list[TensorRef]:
+    tensors, bound = _sort_arguments(_run_nested(context, layer, cls, site), cls, site)
+    spans = {k: b.span for k, b in bound.items() if b.span is not None}
+    values = {k: _plain(context, cls, k, b) for k, b in bound.items()}
+    try:
+        op = build(cls, values)
+    except OpError as problem:
+        raise Stop(_argument_error(context, problem, cls, bound, site)) from None
+    inputs = _inputs(cls, tensors, site)
+    return context.add(
+        op,
+        inputs,
+        site.frame,
+        site.path,
+        site.span,
+        labelled=site.labelled,
+        hints=hints_of(bound, site.env),
+        argument_spans=spans,
+    )
+
+
+def _run_nested(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> LayerValue:
+    """The layer with what stands where a tensor belongs run: ``concat(crop(skip, like = it), it)``."""
+    if not cls.variadic and len(cls.inputs) < 2:
+        return layer
+    choices = {word for parameter in signature(cls) for word in parameter.kind.choices}
+
+    def run(argument: Bound, key: int | str) -> Bound:
+        value = argument.value
+        if not isinstance(value, LayerValue) or (value.name in choices and not value.positional):
+            return argument
+        path = context.nested.get((site.path, key))
+        if path is None:
+            path = context.nested[site.path, key] = site.frame.nested(value.name)
+        inner = Site(site.it, site.env, site.frame, path, argument.span or site.span)
+        return Bound(run_layer(context, value, inner)[0], argument.span)
+
+    positional = tuple(run(argument, i) for i, argument in enumerate(layer.positional))
+    named = {k: run(b, k) if k in cls.inputs else b for k, b in layer.named.items()}
+    return LayerValue(layer.target, positional, named)
+
+
+def _sort_arguments(
+    layer: LayerValue, cls: type[Op], site: Site
+) -> tuple[dict[str, TensorRef] | list[TensorRef], dict[str, Bound]]:
+    """The input tensors and the arguments proper of a call."""
+    positional = list(layer.positional)
+    takes_tensors = cls.variadic or len(cls.inputs) > 1
+    leading: list[TensorRef] = []
+    while positional and isinstance(positional[0].value, TensorRef) and takes_tensors:
+        leading.append(positional.pop(0).value)
+    names = [p.name for p in signature(cls)]
+    bound: dict[str, Bound] = {}
+    rest: str | None = getattr(cls, "rest", None)
+    for index, argument in enumerate(positional):
+        if rest is not None and index >= names.index(rest):
+            _collect_rest(bound, rest, argument)
+        elif index < len(names):
+            bound[names[index]] = argument
+        else:
+            raise Stop(
+                Diagnostic(
+                    "too-many-arguments",
+                    f"{cls.name} takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
+                    f" by position, and this is one more",
+                    span=argument.span or site.span,
+                    help=f"its form is {call_form(cls)}",
+                )
+            )
+        if isinstance(argument.value, TensorRef):
+            raise _misplaced_tensor(cls, names[min(index, len(names) - 1)], argument, site)
+    named_inputs: dict[str, TensorRef] = {}
+    options: str | None = getattr(cls, "options", None)
+    for name, argument in layer.named.items():
+        if name in cls.inputs and not cls.variadic:
+            if not isinstance(argument.value, TensorRef):
+                raise Stop(
+                    Diagnostic(
+                        "bad-argument",
+                        f"{name} of {cls.name} must be a tensor, not {describe(argument.value)}",
+                        span=argument.span,
+                    )
+                )
+            named_inputs[name] = argument.value
+        elif options is not None and name not in names:
+            earlier = bound.get(options, Bound({}))
+            bound[options] = Bound({**earlier.value, name: argument.value}, argument.span)
+        else:
+            if name in bound:
+                raise Stop(
+                    Diagnostic("bad-argument", f"{name} is given twice", span=argument.span)
+                )
+            bound[name] = argument
+    if cls.variadic:
+        return leading, bound
+    for name, tensor in zip(cls.inputs, leading, strict=False):
+        if name in named_inputs:
+            raise Stop(Diagnostic("bad-argument", f"{name} is given twice", span=site.span))
+        named_inputs[name] = tensor
+    if len(leading) > len(cls.inputs):
+        raise Stop(
+            Diagnostic(
+                "wrong-inputs",
+                f"{cls.name} takes {len(cls.inputs)} tensors, not {len(leading)}",
+                span=site.span,
+            )
+        )
+    return named_inputs, bound
+
+
+def _collect_rest(bound: dict[str, Bound], rest: str, argument: Bound) -> None:
+    """Gather the positional arguments from the variadic one on; a single list stands for itself."""
+    value = argument.value
+    if rest not in bound:
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        bound[rest] = Bound(items if isinstance(value, (list, tuple)) else tuple(items), argument.span)
+        return
+    earlier = bound[rest]
+    span = earlier.span.to(argument.span) if earlier.span and argument.span else argument.span
+    bound[rest] = Bound((*earlier.value, value), span)
+
+
+def _misplaced_tensor(cls: type[Op], name: str, argument: Bound, site: Site) -> Stop:
+    written = argument.span.text if argument.span else "the tensor"
+    return Stop(
+        Diagnostic(
+            "bad-argument",
+            f"{name} of {cls.name} cannot be a tensor",
+            span=argument.span or site.span,
+            text=f"{cls.name} takes the tensor that arrives",
+            help=f"write {written} -> {cls.name}(…)",
+        )
+    )
+
+
+def _inputs(
+    cls: type[Op], tensors: dict[str, TensorRef] | list[TensorRef], site: Site
+) -> list[TensorRef]:
+    """The input tensors in order, ``it`` first where the first is not written."""
+    if cls.source:
+        return []
+    if isinstance(tensors, list):
+        if len(tensors) < 2:
+            raise Stop(
+                Diagnostic(
+                    "wrong-inputs",
+                    f"{cls.name} names all the tensors that it merges, two or more",
+                    span=site.span,
+                    text=f"{len(tensors) or 'none'} named here",
+                    help=f"name them: {cls.name}(skip, it)",
+                )
+            )
+        return tensors
+    result: list[TensorRef] = []
+    required = len(cls.inputs) - cls.optional_inputs
+    for index, name in enumerate(cls.inputs):
+        if name in tensors:
+            if len(result) < index:
+                missing = cls.inputs[len(result)]
+                raise Stop(
+                    Diagnostic(
+                        "wrong-inputs", f"{cls.name} needs {missing} where {name} is given", site.span
+                    )
+                )
+            result.append(tensors[name])
+        elif index == 0:
+            result.append(arriving(site))
+        elif index < required:
+            raise Stop(
+                Diagnostic(
+                    "wrong-inputs",
+                    f"{cls.name} needs a second tensor, {name}",
+                    span=site.span,
+                    help=f"name it: {cls.name}(…, {name} = …)",
+                )
+            )
+    return result
+
+
+def arriving(site: Site) -> TensorRef:
+    """The tensor that arrives, or the error that none does."""
+    if site.it is None:
+        raise Stop(
+            Diagnostic(
+                "no-tensor",
+                "no tensor arrives here",
+                span=site.span,
+                help="with several inputs, the first pipeline names where it starts:"
+                " left -> conv(64, 3)",
+            )
+        )
+    return site.it
+
+
+def _plain(context: Context, cls: type[Op], name: str, bound: Bound) -> Any:
+    """An argument's value as the layer takes it."""
+    value = bound.value
+    if value is UNKNOWN:
+        raise Poisoned
+    if isinstance(value, WeightPath):
+        return _weight(context, value)
+    if isinstance(value, LayerValue):
+        parameter = next((p for p in signature(cls) if p.name == name), None)
+        if parameter and value.name in parameter.kind.choices and not value.positional:
+            return Choice(value.name)
+    return value
+
+
+def _weight(context: Context, path: WeightPath) -> WeightRef:
+    """Another layer's parameter, by the label of its module."""
+    *middle, last = path.names
+    module_path = ".".join([path.label.path, *middle])
+    module = context.modules.get(module_path)
+    if module is None:
+        # a `parameter` is its label: `token` alone names it
+        raise Stop(
+            Diagnostic(
+                "unknown-name",
+                f"no layer with weights has been built at {module_path}",
+                span=path.expression.span,
+            )
+        )
+    if last not in module.weights:
+        meant = suggest(last, module.weights)
+        raise Stop(
+            Diagnostic(
+                "unknown-name",
+                f"{module_path} has no parameter {last}",
+                span=path.expression.name_span,
+                text=f"it has {', '.join(module.weights) or 'none'}",
+                help=f"did you mean {meant}?" if meant else "",
+            )
+        )
+    return WeightRef(module_path, last, tuple(module.weights[last]))
+
+
+def _argument_error(
+    context: Context, problem: OpError, cls: type[Op], bound: Mapping[str, Bound], site: Site
+) -> Diagnostic:
+    argument = bound.get(problem.argument or "")
+    span = argument.span if argument and argument.span else site.span
+    help = problem.help
+    if problem.code == "unknown-argument" and problem.argument:
+        known = [*(p.name for p in signature(cls)), *(cls.inputs if not cls.variadic else ())]
+        meant = suggest(problem.argument, known)
+        help = f"did you mean {meant}?" if meant else help
+    return Diagnostic(problem.code, problem.message, span, problem.text, help=help)
+
+
+# Blocks ---------------------------------------------------------------------------
+
+
+def _run_block(
+    context: Context, layer: LayerValue, block: BlockDef, site: Site
+) -> list[TensorRef]:
+    definition = block.definition
+    if definition.kind == "network":
+        raise Stop(
+            Diagnostic(
+                "not-callable",
+                f"{definition.name} is a network, and a network is no stage",
+                span=site.span,
+                labels=(Label(definition.name_span, "defined here"),),
+                help=f"make it a block: block {definition.name}(…) {{ … }}",
+            )
+        )
+    if len(context.calls) >= DEEPEST_CALL:
+        raise Stop(
+            Diagnostic(
+                "recursion",
+                f"{definition.name} is called more than {DEEPEST_CALL} calls deep",
+                span=site.span,
+                text="does it call itself?",
+                labels=(Label(definition.name_span, "the block"),),
+                help="a recursive block needs an `if` that ends it",
+            )
+        )
+    env, inputs = _bind_parameters(context, layer, block, site)
+    arguments = {p.name: env.names[p.name] for p in definition.parameters}
+    bound = _bound_parameters(layer, definition)
+    frame = context.enter(
+        Scope(
+            id=site.path,
+            path=site.path,
+            parent=site.frame.id,
+            kind=definition.kind,
+            name=definition.name,
+            numbered=definition.kind == "sequence",
+            arguments={k: v for k, v in arguments.items() if v is not UNKNOWN},
+            hints=hints_of(bound, site.env),
+            defaults=_literal_defaults(definition),
+            doc=definition.doc,
+            span=site.span,
+        ),
+        site.frame,
+    )
+    call = BlockCall(
+        definition.name,
+        tuple((k, b.value) for k, b in bound.items() if b.value is not UNKNOWN),
+        site.span,
+        site.path,
+    )
+    outer = context.calls
+    context.calls = (*outer, call)
+    try:
+        _bind_inputs(env, definition, inputs)
+        result = context.run_body(context, definition.body, env, frame)
+    finally:
+        context.calls = outer
+    if env.outputs is not None:
+        return env.outputs
+    return [result if result is not None else arriving(site)]
+
+
+def _literal_defaults(definition: ast.Definition) -> dict[str, Any]:
+    """The defaults that are plain literals."""
+    return {
+        p.name: p.default.value
+        for p in definition.parameters
+        if isinstance(p.default, ast.Literal_)
+    }
+
+
+def _bound_parameters(layer: LayerValue, definition: ast.Definition) -> dict[str, Bound]:
+    names = [p.name for p in definition.parameters]
+    bound = dict(zip(names, layer.positional, strict=False))
+    bound.update({k: v for k, v in layer.named.items() if k in names})
+    return bound
+
+
+def _bind_parameters(
+    context: Context, layer: LayerValue, block: BlockDef, site: Site
+) -> tuple[Env, dict[str, TensorRef]]:
+    """The environment of a block's body, and the further inputs that were named."""
+    definition = block.definition
+    names = [p.name for p in definition.parameters]
+    declared = _declared_inputs(definition)
+    positional = list(layer.positional)
+    inputs: dict[str, TensorRef] = {}
+    for name in declared:
+        if positional and isinstance(positional[0].value, TensorRef) and len(declared) > 1:
+            inputs[name] = positional.pop(0).value
+    if len(positional) > len(names):
+        extra = positional[len(names)]
+        raise Stop(
+            Diagnostic(
+                "too-many-arguments",
+                f"{definition.name} takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}",
+                span=extra.span or site.span,
+                labels=(Label(definition.name_span, "defined here"),),
+            )
+        )
+    bound = dict(zip(names, positional, strict=False))
+    for name, argument in layer.named.items():
+        if name in declared[1:] or (name in declared and name not in names):
+            if not isinstance(argument.value, TensorRef):
+                raise Stop(
+                    Diagnostic("bad-argument", f"{name} must be a tensor", span=argument.span)
+                )
+            inputs[name] = argument.value
+        elif name not in names:
+            meant = suggest(name, [*names, *declared[1:]])
+            raise Stop(
+                Diagnostic(
+                    "unknown-argument",
+                    f"{definition.name} has no parameter {name}",
+                    span=argument.span,
+                    labels=(Label(definition.name_span, "defined here"),),
+                    help=f"did you mean {meant}?" if meant else "",
+                )
+            )
+        else:
+            bound[name] = argument
+    env = Env(block.env, kind="block")
+    for parameter in definition.parameters:
+        if parameter.name in bound:
+            value = bound[parameter.name].value
+            if isinstance(value, WeightPath):
+                value = _weight(context, value)
+        elif parameter.default is not None:
+            value = default_value(context, parameter.default, env)
+        else:
+            raise Stop(
+                Diagnostic(
+                    "missing-argument",
+                    f"{definition.name} needs {parameter.name}",
+                    span=site.span,
+                    labels=(Label(parameter.span, "has no default"),),
+                )
+            )
+        env.names[parameter.name] = value
+        env.hints[parameter.name] = ast.Name(parameter.span, parameter.name)
+    if site.it is not None and declared:
+        inputs.setdefault(declared[0], site.it)
+    for name in declared:
+        if name not in inputs:
+            raise Stop(
+                Diagnostic(
+                    "wrong-inputs",
+                    f"{definition.name} needs the tensor {name}",
+                    span=site.span,
+                    help=f"name it: {definition.name}(…, {name} = …)",
+                )
+            )
+    if not declared and site.it is not None:
+        env.it = site.it
+    return env, inputs
+
+
+def default_value(context: Context, expr: ast.Expr, env: Env) -> Any:
+    """A parameter's default; a bare word that some layer offers as a choice stays that word."""
+    if isinstance(expr, ast.Name) and not env.binds(expr.id) and is_choice_only(expr.id):
+        return Choice(expr.id)
+    try:
+        return evaluate(expr, env, context.budget)
+    except Poisoned:
+        return UNKNOWN
+    except Stop as stop:
+        context.report(stop.diagnostic)
+        return UNKNOWN
+
+
+def _declared_inputs(definition: ast.Definition) -> list[str]:
+    return [
+        name
+        for statement in definition.body.statements
+        if isinstance(statement, ast.Input)
+        for name in statement.names
+    ]
+
+
+def _bind_inputs(env: Env, definition: ast.Definition, inputs: dict[str, TensorRef]) -> None:
+    for index, name in enumerate(_declared_inputs(definition)):
+        env.names[name] = inputs[name]
+        if index == 0:
+            env.it = inputs[name]

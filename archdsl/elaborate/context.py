@@ -1,0 +1,271 @@
+"""What an elaboration carries along: the graph that grows, the messages, the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from archdsl.conditions import Condition
+from archdsl.diagnostics import Diagnostic, Label, Span
+from archdsl.elaborate.expressions import Budget
+from archdsl.elaborate.scopes import Frame
+from archdsl.elaborate.values import Env, Poisoned, Stop, TensorRef, UNKNOWN_TENSOR
+from archdsl.graph import Graph, Scope, Source, connect, new_graph
+from archdsl.ops.arguments import OpError
+from archdsl.ops.op import Need, Op, Tensor, show_value
+from archdsl.syntax import ast
+
+MOST_NODES = 250_000
+DEEPEST_CALL = 100
+
+
+@dataclass(frozen=True)
+class BlockCall:
+    """A call of a block, as an error names it."""
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...]
+    span: Span | None
+    path: str
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{k} = {show_argument(v)}" for k, v in self.arguments)
+        where = f", called from {self.span}" if self.span else ""
+        return f"{self.name}({shown}){where} at {self.path}"
+
+
+def show_argument(value: Any) -> str:
+    """An argument as the language writes it; a layer by its name."""
+    name = getattr(value, "name", None)
+    return name if isinstance(name, str) else show_value(value)
+
+
+@dataclass
+class Module:
+    """A module built so far: what it is, and the shapes of its parameters."""
+
+    op: Op
+    weights: Mapping[str, tuple[int, ...]]
+    span: Span | None
+
+
+@dataclass
+class Place:
+    """Where a stage stands: its frame of names, its environment, its place in the text."""
+
+    frame: Frame
+    env: Env
+    span: Span
+
+
+@dataclass
+class Context:
+    """One elaboration: a network with its parameters, on its way to a graph."""
+
+    name: str
+    run_body: Callable[[Context, ast.Body, Env, Frame], TensorRef | None]
+    budget: Budget = field(default_factory=Budget)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    modules: dict[str, Module] = field(default_factory=dict)
+    nested: dict[tuple[str, int | str], str] = field(default_factory=dict)
+    calls: tuple[BlockCall, ...] = ()
+    depth: int = 0
+    loop: str | None = None
+    graph: Graph = field(init=False)
+    _reported: set[tuple[Any, ...]] = field(default_factory=set)
+    _ids: dict[str, int] = field(default_factory=dict)
+    _scopes: dict[str, Scope] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.graph = new_graph(self.name)
+        self._scopes = self.graph.graph["scopes"]
+
+    @property
+    def conditions(self) -> list[Condition]:
+        found: list[Condition] = self.graph.graph["conditions"]
+        return found
+
+    # Messages ---------------------------------------------------------------------
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        """Keep a message; the same mistake met again (in a loop, another call) is one."""
+        span = diagnostic.span
+        key = (diagnostic.code, span.source.name, span.start, span.end) if span else (diagnostic,)
+        if key in self._reported:
+            return
+        self._reported.add(key)
+        self.diagnostics.append(
+            diagnostic.with_calls(tuple(str(c) for c in reversed(self.calls)))
+        )
+
+    def warn(self, code: str, message: str, span: Span | None, *, text: str = "", help: str = "") -> None:
+        self.report(Diagnostic(code, message, span, text, help=help, severity="warning"))
+
+    # Names ------------------------------------------------------------------------
+
+    def bind(self, env: Env, name: str, value: Any, span: Span | None) -> None:
+        """Bind a name in a body, with a warning where it hides one further out."""
+        outer = env.parent
+        if outer is not None and name not in env.names and outer.binds(name):
+            self.warn(
+                "shadowed-name",
+                f"{name} hides another {name} further out",
+                span,
+                text="from here on this one is meant",
+                help="give it another name",
+            )
+        env.names[name] = value
+
+    def unique(self, path: str) -> str:
+        """A node or scope id for a path: the path itself, then ``path#2``, ``path#3`` …."""
+        number = self._ids.get(path, 0) + 1
+        self._ids[path] = number
+        return path if number == 1 else f"{path}#{number}"
+
+    # The graph --------------------------------------------------------------------
+
+    def enter(self, scope: Scope, frame: Frame, *, replay: bool = False) -> Frame:
+        """A new frame for a module call inside ``frame``."""
+        known = self._scopes
+        identifier = scope.path
+        number = 1
+        while identifier in known:
+            number += 1
+            identifier = f"{scope.path}#{number}"
+        known[identifier] = replace(scope, id=identifier, parent=frame.id, loop=self.loop)
+        return Frame(
+            identifier, scope.path, scope.numbered, replay=replay or frame.replay
+        )
+
+    def add(
+        self,
+        op: Op,
+        inputs: Sequence[TensorRef],
+        frame: Frame,
+        path: str,
+        span: Span | None,
+        *,
+        labelled: bool = False,
+        hints: Mapping[str, ast.Expr] | None = None,
+        argument_spans: Mapping[str, Span] | None = None,
+        error: Callable[[OpError], Diagnostic] | None = None,
+        reason: str = "",
+    ) -> list[TensorRef]:
+        """A node for a layer on its inputs; its outputs, unknown where a mistake is reported."""
+        if any(i.type is None for i in inputs):
+            return [UNKNOWN_TENSOR] * max(1, len(op.outputs))
+        types = [i.known() for i in inputs]
+        need = Need(span)
+        try:
+            outputs = op.infer(types, need)
+            weights = op.weights(types)
+        except OpError as problem:
+            self.report(
+                error(problem)
+                if error
+                else self.op_diagnostic(problem, span, argument_spans or {})
+            )
+            return [UNKNOWN_TENSOR] * max(1, len(op.outputs))
+        if not self._remember(path, op, weights, span):
+            return [UNKNOWN_TENSOR] * max(1, len(outputs))
+        if need.conditions:
+            self.conditions.extend(
+                replace(c, reason=f"{reason}: {c.reason}") if reason else c for c in need.conditions
+            )
+        node = self._node(path, span)
+        data: dict[str, Any] = {
+            "op": op.name,
+            "args": op.arguments,
+            "shape": outputs[0].dims,
+            "types": outputs,
+            "path": path,
+            "scope": frame.id,
+            "span": span,
+            "calls": self.calls,
+            "names": (),
+            "labelled": labelled,
+            "hints": hints or {},
+            "loop": self.loop,
+        }
+        self.graph.add_node(node, **data)
+        connect(self.graph, node, [i.source for i in inputs])
+        return [TensorRef(Source(node, i), t) for i, t in enumerate(outputs)]
+
+    def _node(self, path: str, span: Span | None) -> str:
+        if len(self.graph) >= MOST_NODES:
+            raise TooLarge(
+                Diagnostic(
+                    "too-large",
+                    f"the network has more than {MOST_NODES:,} layers",
+                    span=span,
+                    text="stopped here",
+                    help="look for a count that is larger than it was meant to be",
+                )
+            )
+        return self.unique(path)
+
+    def _remember(
+        self, path: str, op: Op, weights: Mapping[str, tuple[int, ...]], span: Span | None
+    ) -> bool:
+        """Keep a module by its path; one that runs again must fit the weights it has."""
+        known = self.modules.get(path)
+        if known is None:
+            self.modules[path] = Module(op, weights, span)
+            return True
+        if known.op == op and known.weights == weights:
+            return True
+        if known.op != op:
+            what = "it was built with other arguments before"
+        else:
+            name, shape = next((n, s) for n, s in weights.items() if known.weights.get(n) != s)
+            what = f"its {name} is {list(known.weights.get(name, ()))}, and {list(shape)} is needed here"
+        self.report(
+            Diagnostic(
+                "shared-mismatch",
+                f"the module {path} runs again on something that it does not fit",
+                span=span,
+                text=what,
+                labels=(Label(known.span, "first run here"),)
+                if known.span and known.span != span
+                else (),
+                help="shared weights need inputs with the same channels or features",
+            )
+        )
+        return False
+
+    def op_diagnostic(
+        self, problem: OpError, span: Span | None, argument_spans: Mapping[str, Span]
+    ) -> Diagnostic:
+        """An error of a layer, at the argument that it names."""
+        place = argument_spans.get(problem.argument or "", span)
+        return Diagnostic(problem.code, problem.message, place, problem.text, help=problem.help)
+
+    # Guards -----------------------------------------------------------------------
+
+    def attempt(self, action: Callable[[], TensorRef | None]) -> TensorRef | None:
+        """Run a stage; a mistake in it is reported, and what it gives is unknown."""
+        try:
+            return action()
+        except TooLarge:
+            raise
+        except Stop as stop:
+            self.report(stop.diagnostic)
+            if stop.diagnostic.code == "too-large":
+                raise TooLarge(stop.diagnostic) from None
+        except Poisoned:
+            pass
+        return UNKNOWN_TENSOR
+
+
+class TooLarge(Exception):
+    """The expansion passed a limit: nothing more is worth doing."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+def known_type(tensor: TensorRef) -> Tensor:
+    """The type of a tensor that is known; raises Poisoned otherwise."""
+    return tensor.known()

@@ -1,0 +1,549 @@
+"""Structure: what groups, loops, residuals, branches, U-Nets and scans mean in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, Span, suggest
+from archdsl.elaborate.calls import Site, arriving, run_layer
+from archdsl.elaborate.context import MOST_NODES, Context, TooLarge
+from archdsl.elaborate.expressions import bind_targets, elements, evaluate, truth
+from archdsl.elaborate.hints import bind_literal
+from archdsl.elaborate.scopes import Frame
+from archdsl.elaborate.values import (
+    ABSENT,
+    UNKNOWN_TENSOR,
+    Env,
+    LayerValue,
+    Poisoned,
+    Stop,
+    TensorRef,
+)
+from archdsl.ops import find
+from archdsl.ops.arguments import OpError, describe
+from archdsl.ops.loop import ScanBegin, ScanEnd
+from archdsl.ops.op import build
+from archdsl.syntax import ast
+
+
+def run(context: Context, form: ast.Operation, env: Env, frame: Frame) -> list[TensorRef]:
+    """What a structural form gives on ``env.it``, its modules named in ``frame``."""
+    return _FORMS[type(form)](context, form, env, frame)
+
+
+def _one(tensor: TensorRef | None, span: Span) -> list[TensorRef]:
+    if tensor is None:
+        raise Stop(Diagnostic("no-tensor", "no tensor arrives here", span))
+    return [tensor]
+
+
+def _inside(
+    context: Context, body: ast.Body, env: Env, frame: Frame, it: TensorRef | None
+) -> TensorRef | None:
+    """A body with names of its own, starting from a tensor."""
+    child = Env(env, kind="group")
+    child.it = it
+    return context.run_body(context, body, child, frame)
+
+
+def _group(context: Context, form: ast.Group, env: Env, frame: Frame) -> list[TensorRef]:
+    return _one(context.run_body(context, form.body, env, frame), form.span)
+
+
+# Loops and conditions -------------------------------------------------------------
+
+
+def _repeat(context: Context, form: ast.Repeat, env: Env, frame: Frame) -> list[TensorRef]:
+    count = evaluate(form.count, env, context.budget)
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise Stop(
+            Diagnostic(
+                "bad-value",
+                f"repeat needs a whole number, not {describe(count)}",
+                span=form.count.span,
+            )
+        )
+    if count < 0:
+        raise Stop(
+            Diagnostic(
+                "bad-value", f"repeat cannot run {count} times", span=form.count.span
+            )
+        )
+    _bound_count(count, form.count.span)
+    start = frame.snapshot()
+    was_replay = frame.replay
+    it = env.it
+    for index in range(count):
+        context.budget.spend(form.span)
+        if form.shared and index:
+            frame.rewind(start)
+        it = _inside(context, form.body, env, frame, it)
+    frame.replay = was_replay
+    return _one(it, form.span)
+
+
+def _bound_count(count: int, span: Span) -> None:
+    if count > MOST_NODES:
+        raise Stop(
+            Diagnostic(
+                "too-large",
+                f"a loop of {count:,} steps is too long",
+                span=span,
+                text=f"at most {MOST_NODES:,}",
+            )
+        )
+
+
+def _for(context: Context, form: ast.For, env: Env, frame: Frame) -> list[TensorRef]:
+    items = elements(form.iterable, env, context.budget)
+    _bound_count(len(items), form.iterable.span)
+    it = env.it
+    for item in items:
+        context.budget.spend(form.span)
+        names = Env(env, kind="group")
+        _bind_loop(context, form, form.targets, item, names)
+        it = _inside(context, form.body, names, frame, it)
+    return _one(it, form.span)
+
+
+def _bind_loop(
+    context: Context, form: ast.Node, targets: tuple[str, ...], item: Any, env: Env
+) -> None:
+    for target in targets:
+        if env.parent is not None and env.parent.binds(target):
+            context.warn(
+                "shadowed-name",
+                f"{target} hides another {target} further out",
+                form.span,
+                help="give it another name",
+            )
+    bind_targets(form, targets, item, env)
+    bind_literal(env, targets, form.span)
+
+
+def _if(context: Context, form: ast.If, env: Env, frame: Frame) -> list[TensorRef]:
+    if truth(form.condition, env, context.budget):
+        return _one(context.run_body(context, form.then, env, frame), form.span)
+    if form.otherwise is not None:
+        return _one(context.run_body(context, form.otherwise, env, frame), form.span)
+    return _one(env.it, form.span)
+
+
+# Merging forms --------------------------------------------------------------------
+
+
+def merge(
+    context: Context,
+    name: str,
+    tensors: Sequence[TensorRef],
+    frame: Frame,
+    span: Span,
+    *,
+    error: Callable[[OpError], Diagnostic] | None = None,
+    reason: str = "",
+    **arguments: Any,
+) -> TensorRef:
+    """The node of a merge that a form makes by itself."""
+    cls = find(name)
+    assert cls is not None, name
+    path = frame.implicit(name)
+    op = build(cls, arguments)
+    return context.add(op, tensors, frame, path, span, error=error, reason=reason)[0]
+
+
+def _residual(
+    context: Context, form: ast.Residual, env: Env, frame: Frame
+) -> list[TensorRef]:
+    it = _one(env.it, form.keyword)[0]
+    drop, when = _residual_arguments(context, form, env)
+    body = _one(_inside(context, form.body, env, frame, it), form.keyword)[0]
+    if not when:
+        return [body]
+    if drop:
+        cls = find("drop_path")
+        assert cls is not None
+        path = frame.implicit("drop_path")
+        body = context.add(build(cls, {"p": drop}), [body], frame, path, form.keyword)[0]
+    shortcut = it
+    if form.shortcut is not None:
+        shortcut = _one(_inside(context, form.shortcut, env, frame, it), form.keyword)[0]
+    if not _same_axes(context, form, it, body, shortcut):
+        return [UNKNOWN_TENSOR]
+
+    def explain(problem: OpError) -> Diagnostic:
+        return _residual_mismatch(context, form, it, body, shortcut)
+
+    reason = "the two paths of this residual must have the same sizes"
+    return [
+        merge(
+            context, "add", [shortcut, body], frame, form.keyword, error=explain, reason=reason
+        )
+    ]
+
+
+def _residual_arguments(
+    context: Context, form: ast.Residual, env: Env
+) -> tuple[float, bool]:
+    drop, when = 0.0, True
+    for argument in form.arguments:
+        if argument.name == "when":
+            when = truth(argument.value, env, context.budget)
+        elif argument.name == "drop_path":
+            drop = evaluate(argument.value, env, context.budget)
+            if isinstance(drop, bool) or not isinstance(drop, (int, float)) or not 0 <= drop <= 1:
+                raise Stop(
+                    Diagnostic(
+                        "bad-argument",
+                        f"drop_path must be a number from 0 to 1, not {describe(drop)}",
+                        span=argument.span,
+                    )
+                )
+        else:
+            meant = suggest(argument.name or "", ("when", "drop_path"))
+            raise Stop(
+                Diagnostic(
+                    "unknown-argument",
+                    f"residual has no argument {argument.name}"
+                    if argument.name
+                    else "the arguments of residual are named",
+                    span=argument.span,
+                    help=f"did you mean {meant}?"
+                    if meant
+                    else "residual(drop_path = 0.1) or residual(when = condition)",
+                )
+            )
+    return float(drop), when
+
+
+def _same_axes(
+    context: Context, form: ast.Residual, it: TensorRef, body: TensorRef, shortcut: TensorRef
+) -> bool:
+    """A residual adds equal shapes: nothing is stretched."""
+    if body.type is None or shortcut.type is None:
+        return True
+    one, two = body.type.dims, shortcut.type.dims
+    stretched = len(one) != len(two) or any(
+        isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(one, two, strict=True)
+    )
+    if stretched:
+        context.report(_residual_mismatch(context, form, it, body, shortcut))
+    return not stretched
+
+
+def _residual_mismatch(
+    context: Context, form: ast.Residual, it: TensorRef, body: TensorRef, shortcut: TensorRef
+) -> Diagnostic:
+    inner, outer = body.known(), shortcut.known()
+    what = "the shortcut gives" if form.shortcut is not None else "the input is"
+    labels = _where_it_changed(context, it, body, form.keyword)
+    return Diagnostic(
+        "shape-mismatch",
+        "the two paths of this residual have different shapes",
+        span=form.keyword,
+        text=f"the body gives {inner}, {what} {outer}",
+        labels=labels,
+        help=_mend_residual(form, inner.dims, outer.dims),
+    )
+
+
+def _mend_residual(form: ast.Residual, inner: Sequence[Any], outer: Sequence[Any]) -> str:
+    if len(inner) != len(outer) or len(inner) < 2 or form.shortcut is not None:
+        return "make both paths give the same shape"
+    if not all(isinstance(s, int) for s in (*inner, *outer)):
+        return "make both paths keep the size: padding = same, and no stride"
+    channels, *sizes = inner
+    ratios = {-(-b // a) for a, b in zip(sizes, outer[1:], strict=True)}
+    stride = ratios.pop() if len(ratios) == 1 else None
+    if stride is None or any(-(-b // stride) != a for a, b in zip(sizes, outer[1:], strict=True)):
+        return "make both paths keep the size: a convolution of 3 needs padding = 1"
+    step = f", stride = {stride}" if stride > 1 else ""
+    return f"give it a shortcut: shortcut {{ conv({channels}, 1{step}) -> bn }}"
+
+
+def _where_it_changed(
+    context: Context, it: TensorRef, body: TensorRef, keyword: Span
+) -> tuple[Label, ...]:
+    """The last stage of the body that changed the sizes, as a further place of the error."""
+    graph = context.graph
+    start, node = it.known(), body.source.node
+    while node != it.source.node and graph.in_degree(node) == 1:
+        (before,) = graph.predecessors(node)
+        left, right = graph.nodes[before]["shape"], graph.nodes[node]["shape"]
+        span = graph.nodes[node]["span"]
+        if left != right and span is not None and span != keyword and start.dims != right:
+            return (Label(span, _change(left, right)),)
+        node = before
+    return ()
+
+
+def _change(before: Sequence[Any], after: Sequence[Any]) -> str:
+    if len(before) == len(after) > 1 and before[1:] != after[1:]:
+        pairs = list(zip(before[1:], after[1:], strict=True))
+        if all(isinstance(a, int) and isinstance(b, int) and a == -(-b // 2) for b, a in pairs):
+            return "the size is halved here"
+        return "the size changes here"
+    return "the channels change here"
+
+
+def _dense(context: Context, form: ast.Dense, env: Env, frame: Frame) -> list[TensorRef]:
+    it = _one(env.it, form.keyword)[0]
+    body = _one(_inside(context, form.body, env, frame, it), form.keyword)[0]
+
+    def explain(problem: OpError) -> Diagnostic:
+        return Diagnostic(
+            "shape-mismatch",
+            "what this dense connection adds does not fit its input",
+            span=form.keyword,
+            text=f"the body gives {body.known()}, the input is {it.known()}",
+            labels=_where_it_changed(context, it, body, form.keyword),
+            help="its body must keep the height and the width",
+        )
+
+    return [merge(context, "concat", [it, body], frame, form.keyword, error=explain)]
+
+
+def _branch(context: Context, form: ast.Branch, env: Env, frame: Frame) -> list[TensorRef]:
+    it = env.it
+    names = Env(env, kind="group")
+    paths: list[tuple[TensorRef, Span]] = []
+    for statement in form.body.statements:
+        if not isinstance(statement, ast.Pipeline):
+            context.run_body(
+                context, ast.Body(statement.span, (statement,)), names, frame
+            )
+            continue
+        single = ast.Body(statement.span, (statement,))
+        result = _inside(context, single, names, frame, it)
+        paths.append((_one(result, statement.span)[0], statement.span))
+    if not paths:
+        raise Stop(Diagnostic("empty-body", "this branch has no path", form.keyword))
+    tensors = [tensor for tensor, _ in paths]
+    if form.merge is None:
+        return tensors
+    layer = _merge_layer(context, form.merge, env)
+    if len(tensors) == 1:
+        context.warn("dead-path", "a branch with one path merges nothing", form.keyword)
+        return tensors
+    if any(t.type is None for t in tensors):
+        return [UNKNOWN_TENSOR]
+    arguments = {k: b.value for k, b in layer.named.items()}
+    assert not isinstance(layer.target, str)
+
+    def explain(problem: OpError) -> Diagnostic:
+        return _branch_mismatch(problem, form, paths, layer.name)
+
+    reason = "the paths of this branch must have the same sizes"
+    return [
+        merge(
+            context,
+            layer.name,
+            tensors,
+            frame,
+            form.keyword,
+            error=explain,
+            reason=reason,
+            **arguments,
+        )
+    ]
+
+
+def _merge_layer(context: Context, expr: ast.Expr, env: Env) -> LayerValue:
+    if isinstance(expr, ast.Name):
+        cls = find(expr.id)
+        value: Any = LayerValue(cls) if cls else env.find(expr.id)
+        if value is ABSENT:
+            value = None
+    else:
+        value = evaluate(expr, env, context.budget)
+    target = value.target if isinstance(value, LayerValue) else None
+    if isinstance(target, type) and getattr(target, "variadic", False):
+        assert isinstance(value, LayerValue)
+        return value
+    merges = ("concat", "add", "mul", "stack", "max", "sub", "matmul")
+    written = expr.span.text
+    meant = suggest(written, merges)
+    raise Stop(
+        Diagnostic(
+            "unknown-name",
+            f"{written} is no merge",
+            span=expr.span,
+            text=f"a merge is {', '.join(merges)}",
+            help=f"did you mean {meant}?" if meant else "",
+        )
+    )
+
+
+def _branch_mismatch(
+    problem: OpError, form: ast.Branch, paths: Sequence[tuple[TensorRef, Span]], name: str
+) -> Diagnostic:
+    if problem.code != "shape-mismatch":
+        return Diagnostic(problem.code, problem.message, form.keyword, problem.text, help=problem.help)
+    labels = tuple(Label(span, f"gives {tensor.known()}") for tensor, span in paths[:8])
+    return Diagnostic(
+        "shape-mismatch",
+        f"the paths of this branch cannot be merged by {name}",
+        span=form.keyword,
+        text="every path must give the same height and width"
+        if name == "concat"
+        else "every path must give the same shape",
+        labels=labels,
+        help=problem.help,
+    )
+
+
+# U-Nets ---------------------------------------------------------------------------
+
+UNET_PARTS = ("encode", "down", "bottom", "up", "join", "decode")
+
+
+def _unet(context: Context, form: ast.UNet, env: Env, frame: Frame) -> list[TensorRef]:
+    levels = list(elements(form.iterable, env, context.budget))
+    _bound_count(len(levels), form.iterable.span)
+    parts = dict(form.parts)
+    if not levels:
+        raise Stop(
+            Diagnostic("bad-value", "a unet needs at least one level", span=form.iterable.span)
+        )
+    it = env.it
+
+    def run_part(name: str, level: Any, tensor: TensorRef | None, **names: TensorRef) -> Any:
+        if name not in parts:
+            return tensor
+        child = Env(env, kind="group")
+        if level is not None:
+            _bind_loop(context, form, (form.target,), level, child)
+        child.names.update(names)
+        return _inside(context, parts[name], child, frame, tensor)
+
+    skips: list[TensorRef] = []
+    for level in levels:
+        it = run_part("encode", level, it)
+        skips.extend(_one(it, form.keyword))
+        it = run_part("down", level, it)
+    it = run_part("bottom", None, it)
+    for level, skip in zip(reversed(levels), reversed(skips), strict=True):
+        it = run_part("up", level, it)
+        if "join" in parts:
+            it = run_part("join", level, it, skip=skip)
+        else:
+            it = _join(context, form, level, skip, it, frame)
+        it = run_part("decode", level, it)
+    return _one(it, form.keyword)
+
+
+def _join(
+    context: Context,
+    form: ast.UNet,
+    level: Any,
+    skip: TensorRef,
+    it: TensorRef | None,
+    frame: Frame,
+) -> TensorRef:
+    up = _one(it, form.keyword)[0]
+
+    def explain(problem: OpError) -> Diagnostic:
+        return Diagnostic(
+            "shape-mismatch",
+            f"the skip of level {describe(level)} does not fit what comes up",
+            span=form.keyword,
+            text=f"the skip is {skip.known()}, {up.known()} comes up",
+            help="pad the convolutions (padding = same) on sizes that halve evenly, or crop the"
+            " skip: join { concat(crop(skip, like = it), it) }",
+        )
+
+    reason = f"the skip of level {describe(level)} must fit what comes up"
+    return merge(context, "concat", [skip, up], frame, form.keyword, error=explain, reason=reason)
+
+
+# Scans ----------------------------------------------------------------------------
+
+
+def _scan(context: Context, form: ast.Scan, env: Env, frame: Frame) -> list[TensorRef]:
+    sequence = _one(env.it, form.keyword)[0]
+    carried: list[TensorRef] = []
+    for name, expr in form.carried:
+        carried.append(_initial(context, name, expr, env, frame, sequence))
+    known = [sequence, *carried]
+    if any(t.type is None for t in known):
+        raise Poisoned
+    path = frame.implicit("scan")
+    begin = context.add(
+        ScanBegin(carried=len(carried)), known, frame, path, form.keyword
+    )
+    if begin[0].type is None:
+        raise Poisoned
+    node = begin[0].source.node
+    context.graph.nodes[node]["names"] = ("", *(name for name, _ in form.carried))
+    outer, context.loop = context.loop, node
+    try:
+        inner = Env(env, kind="group")
+        for (name, _), tensor in zip(form.carried, begin[1:], strict=True):
+            inner.names[name] = tensor
+        inner.it = begin[0]
+        result = context.run_body(context, form.body, inner, frame)
+        after = [_carried(form, name, inner) for name, _ in form.carried]
+    finally:
+        context.loop = outer
+    final = _one(result, form.keyword)[0]
+    if any(t.type is None for t in (final, *after)):
+        raise Poisoned
+
+    def explain(problem: OpError) -> Diagnostic:
+        return Diagnostic(
+            problem.code, problem.message, form.keyword, problem.text, help=problem.help
+        )
+
+    end = context.add(
+        ScanEnd(carried=len(carried), begin=node),
+        [sequence, *begin[1:], final, *after],
+        frame,
+        f"{path}.end",
+        form.keyword,
+        error=explain,
+    )
+    return end
+
+
+def _initial(
+    context: Context, name: str, expr: ast.Expr, env: Env, frame: Frame, sequence: TensorRef
+) -> TensorRef:
+    """What a carried state starts from: a tensor, or a layer on the sequence such as zeros(256)."""
+    value = evaluate(expr, env, context.budget)
+    if isinstance(value, TensorRef):
+        return value
+    if not isinstance(value, LayerValue):
+        raise Stop(
+            Diagnostic(
+                "bad-value",
+                f"{name} must start from a tensor or from zeros(…), not {describe(value)}",
+                span=expr.span,
+                help=f"scan {name} = zeros(256) {{ … as {name} }}",
+            )
+        )
+    site = Site(sequence, env, frame, frame.implicit(value.name), expr.span)
+    return run_layer(context, value, site)[0]
+
+
+def _carried(form: ast.Scan, name: str, inner: Env) -> TensorRef:
+    """The new value of a carried state: the tensor that the body called by its name."""
+    value = inner.names.get(name)
+    if not isinstance(value, TensorRef):
+        raise Poisoned
+    return value
+
+
+_FORMS: dict[type, Callable[[Context, Any, Env, Frame], list[TensorRef]]] = {
+    ast.Group: _group,
+    ast.Repeat: _repeat,
+    ast.For: _for,
+    ast.If: _if,
+    ast.Residual: _residual,
+    ast.Dense: _dense,
+    ast.Branch: _branch,
+    ast.UNet: _unet,
+    ast.Scan: _scan,
+}
+
+__all__ = ["Label", "TooLarge", "arriving", "merge", "replace", "run"]

@@ -1,0 +1,115 @@
+"""Names of modules: every block and labelled group is a frame that names its members."""
+
+from __future__ import annotations
+
+import keyword
+from dataclasses import dataclass, field
+
+from archdsl.diagnostics import Diagnostic, Label, Span
+from archdsl.elaborate.values import Stop
+
+MODULE_ATTRIBUTES = frozenset(
+    """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
+    double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule half ipu load_state_dict modules mtia named_buffers named_children
+    named_modules named_parameters parameters register_backward_hook register_buffer
+    register_forward_hook register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
+    set_submodule share_memory state_dict to to_empty train training type xpu zero_grad append
+    extend insert pop
+    """.split()
+)
+"""What ``nn.Module`` and ``nn.Sequential`` call their own, so that no member can be called so."""
+
+
+@dataclass
+class Frame:
+    """The members of one module call, as they are named.
+
+    In a ``numbered`` frame a member without a label takes its number, in others the
+    name that was written and its count: ``conv1``. A ``replay`` runs modules again that
+    have their names already.
+    """
+
+    id: str
+    path: str
+    numbered: bool = False
+    replay: bool = False
+    count: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    used: dict[str, Span | None] = field(default_factory=dict)
+
+    def join(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    def claim(self, written: str, span: Span | None, label: str | None = None) -> str:
+        """The path of the next member, by its label or by what was written."""
+        if self.numbered:
+            name = label or str(self.count)
+            self.count += 1
+        elif label:
+            name = label
+        else:
+            name = self._counted(written)
+            while name in self.used and not self.replay:
+                name = self._counted(written)
+        if label:
+            self._check_label(label, span)
+        if not self.replay:
+            self.used[name] = span
+        return self.join(name)
+
+    def _counted(self, written: str) -> str:
+        number = self.counts.get(written, 0) + 1
+        self.counts[written] = number
+        return f"{written}{number}"
+
+    def nested(self, name: str) -> str:
+        """The path of a layer that stands among the arguments of another: a name with its count."""
+        counted = self._counted(name)
+        while counted in self.used and not self.replay:
+            counted = self._counted(name)
+        if not self.replay:
+            self.used[counted] = None
+        return self.join(counted)
+
+    def implicit(self, name: str) -> str:
+        """A path for a node that was not written as a stage, such as a residual's sum."""
+        return self.join(self._counted(name))
+
+    def _check_label(self, label: str, span: Span | None) -> None:
+        if not self.replay and label in self.used:
+            first = self.used[label]
+            raise Stop(
+                Diagnostic(
+                    "duplicate-name",
+                    f"the name {label} is taken already",
+                    span=span,
+                    text="named again here",
+                    labels=(Label(first, "first named here"),) if first and first != span else (),
+                    help="give every module of a scope its own name: "
+                    f"{label}{{i}}: … in a loop, or repeat … shared for one set of weights",
+                )
+            )
+        if label in MODULE_ATTRIBUTES or keyword.iskeyword(label) or label.startswith("__"):
+            owner = "a Python keyword" if keyword.iskeyword(label) else "an attribute of nn.Module"
+            raise Stop(
+                Diagnostic(
+                    "reserved-name",
+                    f"a module cannot be called {label}, which is {owner}",
+                    span=span,
+                    help=f"choose another name, such as {label.strip('_')}_",
+                )
+            )
+
+    def snapshot(self) -> tuple[int, dict[str, int]]:
+        """The counters, to run the same members again from here."""
+        return self.count, dict(self.counts)
+
+    def rewind(self, snapshot: tuple[int, dict[str, int]]) -> None:
+        """Back to a snapshot: what follows replays the members that were named since."""
+        self.count, self.counts = snapshot[0], dict(snapshot[1])
+        self.replay = True

@@ -1,0 +1,237 @@
+"""The graph: a ``networkx.MultiDiGraph`` of layers, and the one file that knows how it is laid out.
+
+A node is a layer at one place of the flow. Its attributes:
+
+``op``      the layer's name, such as ``"conv"``; ``"input"`` and ``"output"`` are the ends
+``args``    its arguments as plain data: ``{"out_channels": 64, "kernel_size": 3}``
+``shape``   the sizes of its (first) output without the batch: ``(64, 112, 112)``
+``types``   a :class:`~archdsl.ops.op.Tensor` for every output
+``path``    its module path, such as ``"layer1.0.conv1"``; nodes that share weights share it
+``scope``   the id of the module call that it stands in (a key of ``graph.graph["scopes"]``)
+``span``    the place in the source that it came from, or None
+``calls``   the chain of block calls that led there, innermost first
+``names``   what its outputs were called with ``as``
+``labelled`` whether its name was written by the user
+``hints``   the expressions that its arguments were written as, where they use block parameters
+``loop``    the id of the ``scan`` node whose body it stands in, or None
+
+An edge carries a tensor: ``input`` is its place among the consumer's inputs (also the
+edge's key), ``output`` which of the producer's outputs it is.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import networkx as nx
+
+from archdsl.diagnostics import ArchError, Diagnostic, Span, suggest
+from archdsl.ops.arguments import OpError
+from archdsl.ops.op import Op, Tensor, build, find, names
+
+if TYPE_CHECKING:
+    Graph: TypeAlias = nx.MultiDiGraph[str]
+else:
+    Graph = nx.MultiDiGraph
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One call of a module that has others inside: a block, or a labelled group.
+
+    ``kind`` is ``"network"``, ``"block"``, ``"sequence"`` or ``"group"``; ``name`` the block's
+    name (for a group, its label). ``numbered`` scopes name their members 0, 1, 2 ….
+    ``arguments`` are the block's parameters with their values, ``defaults`` the
+    defaults of those that have one; ``hints`` the expressions that they were given as,
+    in terms of the caller's parameters.
+    """
+
+    id: str
+    path: str
+    parent: str | None
+    kind: str
+    name: str
+    numbered: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    doc: str = ""
+    span: Span | None = None
+    loop: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an input of a node comes from: a node and the index of its output."""
+
+    node: str
+    output: int = 0
+
+
+def new_graph(name: str) -> Graph:
+    """An empty graph, with the scope of the network itself."""
+    graph: Graph = nx.MultiDiGraph(name=name)
+    graph.graph["scopes"] = {"": Scope("", "", None, "network", name)}
+    graph.graph["conditions"] = []
+    return graph
+
+
+def connect(graph: Graph, node: str, inputs: Iterable[Source]) -> None:
+    """Give a node its inputs, in order."""
+    for position, source in enumerate(inputs):
+        graph.add_edge(source.node, node, key=position, input=position, output=source.output)
+
+
+def inputs_of(graph: Graph, node: str) -> list[Source]:
+    """Where the inputs of a node come from, in their order.
+
+    An edge without ``input`` (added by hand) takes the first place that is free.
+    """
+    placed: dict[int, Source] = {}
+    loose: list[Source] = []
+    for origin, _, data in graph.in_edges(node, data=True):
+        source = Source(origin, data.get("output", 0))
+        position = data.get("input")
+        if position is None:
+            loose.append(source)
+        elif position in placed:
+            raise ArchError([_graph_error(graph, node, f"two edges claim input {position}")])
+        else:
+            placed[position] = source
+    position = 0
+    for source in loose:
+        while position in placed:
+            position += 1
+        placed[position] = source
+    return [placed[k] for k in sorted(placed)]
+
+
+def in_order(graph: Graph) -> list[str]:
+    """The nodes, producers before consumers, otherwise as they were added."""
+    index = {node: i for i, node in enumerate(graph)}
+    waiting = {node: degree for node, degree in graph.in_degree()}
+    ready = [i for node, i in index.items() if not waiting[node]]
+    heapq.heapify(ready)
+    nodes = list(graph)
+    result: list[str] = []
+    while ready:
+        node = nodes[heapq.heappop(ready)]
+        result.append(node)
+        for _, consumer in graph.out_edges(node):
+            waiting[consumer] -= 1
+            if not waiting[consumer]:
+                heapq.heappush(ready, index[consumer])
+    if len(result) != len(nodes):
+        stuck = next(node for node in nodes if waiting[node])
+        raise ArchError([_graph_error(graph, stuck, "the graph has a cycle through this node")])
+    return result
+
+
+def inputs(graph: Graph) -> list[str]:
+    """The network's inputs, in the order of their declaration."""
+    return [n for n, data in graph.nodes(data=True) if data.get("op") == "input"]
+
+
+def outputs(graph: Graph) -> list[str]:
+    """The network's output nodes, in the order of their declaration."""
+    return [n for n, data in graph.nodes(data=True) if data.get("op") == "output"]
+
+
+def scopes(graph: Graph) -> dict[str, Scope]:
+    """The module calls of the graph, by id."""
+    found = graph.graph.setdefault("scopes", {})
+    if "" not in found:
+        found[""] = Scope("", "", None, "network", graph.graph.get("name") or "network")
+    result: dict[str, Scope] = found
+    return result
+
+
+def op_of(graph: Graph, node: str) -> Op:
+    """The layer of a node, built from its name and arguments; ArchError where that cannot be."""
+    data = graph.nodes[node]
+    name = data.get("op")
+    if not isinstance(name, str):
+        raise ArchError([_graph_error(graph, node, "the node has no op")])
+    cls = find(name)
+    if cls is None:
+        meant = suggest(name, names())
+        raise ArchError(
+            [
+                _graph_error(
+                    graph,
+                    node,
+                    f"there is no layer {name}",
+                    code="unknown-name",
+                    help=f"did you mean {meant}?" if meant else "",
+                )
+            ]
+        )
+    try:
+        return build(cls, data.get("args") or {})
+    except OpError as problem:
+        raise ArchError([diagnose(graph, node, problem)]) from None
+
+
+def type_of(graph: Graph, source: Source) -> Tensor:
+    """The type of a tensor of the graph."""
+    result: Tensor = graph.nodes[source.node]["types"][source.output]
+    return result
+
+
+def diagnose(graph: Graph, node: str, problem: OpError) -> Diagnostic:
+    """The diagnostic for an error of a node's layer, at the node's place."""
+    data = graph.nodes[node]
+    return Diagnostic(
+        problem.code,
+        problem.message,
+        span=data.get("span"),
+        text=problem.text,
+        notes=() if data.get("span") else (f"at node {node}",),
+        calls=data.get("calls", ()),
+        help=problem.help,
+    )
+
+
+def _graph_error(
+    graph: Graph, node: str, message: str, *, code: str = "bad-graph", help: str = ""
+) -> Diagnostic:
+    span = graph.nodes[node].get("span") if node in graph else None
+    return Diagnostic(code, message, span=span, notes=(f"at node {node}",), help=help)
+
+
+def live_nodes(graph: Graph, *, training: bool = True) -> set[str]:
+    """The nodes that some output depends on, and the inputs.
+
+    Without ``training``, those for outputs in training alone are left out.
+    """
+    data = graph.nodes
+    waiting = [
+        n
+        for n in graph
+        if data[n].get("op") == "input"
+        or (data[n].get("op") == "output" and (training or not data[n]["args"].get("training")))
+    ]
+    alive = set(waiting)
+    while waiting:
+        node = waiting.pop()
+        before: list[str] = list(graph.predecessors(node))
+        begin = (data[node].get("args") or {}).get("begin")
+        if begin:
+            before.append(begin)
+        for other in before:
+            if other not in alive:
+                alive.add(other)
+                waiting.append(other)
+    return alive
+
+
+def walk_scopes(graph: Graph, scope: str) -> Iterator[Scope]:
+    """A scope and those around it, innermost first."""
+    known = scopes(graph)
+    current: str | None = scope
+    while current is not None:
+        yield known[current]
+        current = known[current].parent

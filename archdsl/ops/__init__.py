@@ -1,0 +1,46 @@
+"""The layers: importing this package registers every one of them."""
+
+from archdsl.ops import (
+    activation,
+    attention,
+    conv,
+    embedding,
+    ends,
+    foreign,
+    generate,
+    linear,
+    loop,
+    merge,
+    norm,
+    parts,
+    pool,
+    recurrent,
+    regularize,
+    shape,
+    spatial,
+)
+from archdsl.ops.op import find, find_public, names, registered
+
+__all__ = [
+    "activation",
+    "attention",
+    "conv",
+    "embedding",
+    "ends",
+    "find",
+    "find_public",
+    "foreign",
+    "generate",
+    "linear",
+    "loop",
+    "merge",
+    "names",
+    "norm",
+    "parts",
+    "pool",
+    "recurrent",
+    "registered",
+    "regularize",
+    "shape",
+    "spatial",
+]

@@ -1,0 +1,420 @@
+"""What a layer is: one frozen class that holds its signature, shapes, weights, cost and PyTorch.
+
+To add a layer, write such a class in one of the family files (or in your own
+program: there is no difference) and decorate it with :func:`layer`::
+
+    @layer("scale")
+    class Scale(Op):
+        '''Multiply by a constant.'''
+
+        factor: float = number(doc="what to multiply by")
+
+        def infer(self, inputs, need):
+            return (inputs[0],)
+
+        def code(self, inputs, outputs):
+            return Code(call="{0} * {factor}", constants={"factor": self.factor})
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
+
+from archdsl.conditions import Condition, decide
+from archdsl.diagnostics import Span
+from archdsl.dims import Dim, Size, show, show_shape
+from archdsl.ops.arguments import Kind, OpError
+from archdsl.ops.torch_text import Argument, Code, keyword
+
+Dtype = Literal["float", "int", "bool"]
+Batch = Literal["free", "one", "none"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """The type of a tensor: its sizes without the batch, and what it holds.
+
+    ``batch`` is ``"free"`` for what comes from an input (axis 0 is the batch),
+    ``"one"`` for a parameter whose leading 1 stands for the batch, and ``"none"`` for
+    a parameter written without a batch axis (``dims`` is then its whole shape).
+    """
+
+    dims: tuple[Size, ...]
+    dtype: Dtype = "float"
+    batch: Batch = "free"
+
+    @property
+    def rank(self) -> int:
+        """The number of axes without the batch."""
+        return len(self.dims)
+
+    @property
+    def channels(self) -> Size:
+        return self.dims[0]
+
+    @property
+    def features(self) -> Size:
+        return self.dims[-1]
+
+    @property
+    def spatial(self) -> tuple[Size, ...]:
+        return self.dims[1:]
+
+    @property
+    def elements(self) -> Size:
+        """How many values one sample holds."""
+        return product(self.dims)
+
+    def with_dims(self, *dims: Size) -> Tensor:
+        return replace(self, dims=dims)
+
+    def __str__(self) -> str:
+        prefix = "" if self.dtype == "float" else self.dtype
+        return prefix + show_shape(self.dims)
+
+
+def product(sizes: Sequence[Size]) -> Size:
+    """The product of sizes, free ones too."""
+    result: Size = 1
+    for size in sizes:
+        result = result * size
+    return result
+
+
+@dataclass
+class Need:
+    """What a shape rule may demand of sizes.
+
+    A demand that holds is nothing; one that fails raises :class:`OpError`; one that
+    depends on a free size is recorded in ``conditions``, to be solved and shown.
+    """
+
+    span: Span | None = None
+    conditions: list[Condition] = field(default_factory=list)
+
+    def at_least(self, size: Size, minimum: Size, error: OpError, reason: str = "") -> None:
+        """``size`` must be ``minimum`` or more."""
+        if isinstance(size, int) and isinstance(minimum, int):
+            if size < minimum:
+                raise error
+            return
+        self.demand(Condition("at_least", size, minimum, reason or error.message, self.span), error)
+
+    def equal(self, left: Size, right: Size, error: OpError, reason: str = "") -> None:
+        """Two sizes must be the same."""
+        if left == right:
+            return
+        if isinstance(left, int) and isinstance(right, int):
+            raise error
+        self.demand(Condition("equal", left, right, reason or error.message, self.span), error)
+
+    def divisible(self, size: Size, divisor: int, error: OpError, reason: str = "") -> None:
+        """``size`` must be a multiple of ``divisor``."""
+        if isinstance(size, int):
+            if size % divisor:
+                raise error
+            return
+        self.demand(
+            Condition("divisible", size, divisor, reason or error.message, self.span), error
+        )
+
+    def demand(self, condition: Condition, error: OpError) -> None:
+        """A condition over free sizes: known to hold, known to fail, or recorded."""
+        verdict = decide(condition)
+        if verdict is False:
+            raise error
+        if verdict is None:
+            self.conditions.append(condition)
+
+    def fixed(self, size: Size, what: str, *, help: str = "") -> int:
+        """A size that must be known before running, such as the channels of a weight."""
+        if isinstance(size, int):
+            return size
+        raise OpError(
+            "free-size",
+            f"{what} must be known, and is {show(size)} here",
+            text=f"{what} is {show(size)}, known only when the network runs",
+            help=help,
+            input=0,
+        )
+
+
+class Op:
+    """A layer with its arguments bound. Subclasses are made by :func:`layer`.
+
+    ``inputs`` names the tensors that it takes, the first being ``it`` unless it is
+    written; the last ``optional_inputs`` of them may be missing. A ``variadic`` one
+    takes any number, all written (a merge). A ``source`` takes none.
+    ``outputs`` names what comes out.
+    """
+
+    name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]]
+    family: ClassVar[str]
+    example: ClassVar[str] = ""
+    """A call that runs, for the reference and the tests, such as ``conv(64, 3)``."""
+    example_input: ClassVar[str] = "[16, 32, 32]"
+    """The input of the example, as an ``input`` statement writes it."""
+    inputs: ClassVar[tuple[str, ...]] = ("input",)
+    optional_inputs: ClassVar[int] = 0
+    variadic: ClassVar[bool] = False
+    source: ClassVar[bool] = False
+    outputs: ClassVar[tuple[str, ...]] = ("output",)
+    """Names for what comes out. How many come out is what ``infer`` returns (``split``)."""
+    rest: ClassVar[str | None] = None
+    """The field that collects every positional argument from its place on, as a tuple."""
+    options: ClassVar[str | None] = None
+    """The field that collects every named argument that is no field, as pairs (``nn.…``)."""
+    internal: ClassVar[bool] = False
+    """Whether only the compiler makes it: no name of the language stands for it."""
+
+    def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
+        """The types of the outputs.
+
+        ``inputs`` are the tensors present, in the order of ``self.inputs`` (optional ones
+        that are missing are left out at the end). Raises OpError for what cannot be.
+        """
+        raise TypeError(f"{type(self).__name__} has no shape rule")
+
+    def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
+        """The shapes of its parameters, by the names that ``state_dict`` gives them."""
+        return {}
+
+    def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
+        """Multiply-adds for one sample; 0 for what only moves, compares or adds."""
+        return 0
+
+    def least_batch(self, inputs: Sequence[Tensor]) -> int:
+        """The smallest batch that training accepts."""
+        return 1
+
+    def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
+        """Its PyTorch, as data."""
+        raise TypeError(f"{type(self).__name__} has no PyTorch")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as plain data, by name; those at their default are left out."""
+        return {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)  # type: ignore[arg-type]  # made by `layer`
+            if f.default is dataclasses.MISSING or getattr(self, f.name) != f.default
+        }
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a layer's signature."""
+
+    name: str
+    kind: Kind
+    default: Any
+    doc: str
+
+    @property
+    def required(self) -> bool:
+        return self.default is dataclasses.MISSING
+
+
+_REGISTRY: dict[str, type[Op]] = {}
+_ALIASES: dict[str, str] = {}
+
+Item = TypeVar("Item", int, float, "int | None")
+AnyOp = TypeVar("AnyOp", bound=Op)
+
+
+@dataclass_transform(frozen_default=True)
+def layer(name: str, *aliases: str, family: str = "custom") -> Callable[[type[AnyOp]], type[AnyOp]]:
+    """Register a class as the layer ``name``, under ``aliases`` too."""
+
+    def register(cls: type[AnyOp]) -> type[AnyOp]:
+        made = dataclass(frozen=True)(cls)
+        made.name, made.aliases, made.family = name, aliases, family
+        _REGISTRY[name] = made
+        for alias in aliases:
+            _ALIASES[alias] = name
+        _SIGNATURES.pop(made, None)
+        return made
+
+    return register
+
+
+def find(name: str) -> type[Op] | None:
+    """The layer of that name or alias."""
+    return _REGISTRY.get(_ALIASES.get(name, name))
+
+
+def find_public(name: str) -> type[Op] | None:
+    """The layer that a specification means by that name."""
+    cls = find(name)
+    return None if cls is None or cls.internal else cls
+
+
+def registered() -> Iterator[type[Op]]:
+    """Every layer, in the order of registration."""
+    return iter(_REGISTRY.values())
+
+
+def names() -> list[str]:
+    """Every name that a layer can be called by."""
+    return [n for n in (*_REGISTRY, *_ALIASES) if find_public(n)]
+
+
+_SIGNATURES: dict[type[Op], tuple[Parameter, ...]] = {}
+
+
+def signature(cls: type[Op]) -> tuple[Parameter, ...]:
+    """The parameters of a layer, in order."""
+    known = _SIGNATURES.get(cls)
+    if known is None:
+        known = tuple(
+            Parameter(f.name, f.metadata["kind"], f.default, f.metadata["doc"])
+            for f in dataclasses.fields(cls)  # type: ignore[arg-type]  # made by `layer`
+        )
+        _SIGNATURES[cls] = known
+    return known
+
+
+def build(cls: type[Op], arguments: Mapping[str, Any]) -> Op:
+    """The layer with its arguments checked and in canonical form.
+
+    Raises OpError with code ``missing-argument``, ``unknown-argument`` or ``bad-argument``.
+    """
+    values: dict[str, Any] = {}
+    for parameter in signature(cls):
+        if parameter.name in arguments:
+            values[parameter.name] = convert(cls, parameter, arguments[parameter.name])
+        elif parameter.required:
+            raise OpError(
+                "missing-argument",
+                f"{cls.name} needs {parameter.name}",
+                text=f"{parameter.name} is missing",
+                help=f"give it {parameter.kind.words}: {call_form(cls)}",
+            )
+    unknown = [key for key in arguments if key not in {p.name for p in signature(cls)}]
+    if unknown:
+        raise OpError(
+            "unknown-argument",
+            f"{cls.name} has no argument {unknown[0]}",
+            help=f"its form is {call_form(cls)}",
+            argument=unknown[0],
+        )
+    return cls(**values)
+
+
+def convert(cls: type[Op], parameter: Parameter, value: Any) -> Any:
+    """One argument in its canonical form."""
+    try:
+        return parameter.kind.convert(value)
+    except ValueError as problem:
+        raise OpError(
+            "bad-argument",
+            f"{parameter.name} of {cls.name} {problem}",
+            text=f"{parameter.name} takes {parameter.kind.words}",
+            argument=parameter.name,
+        ) from None
+
+
+def torch_keywords(op: Op, *left_out: str) -> tuple[Argument, ...]:
+    """The arguments of a layer whose fields are torch's own, as keywords."""
+    return tuple(
+        keyword(p.name, getattr(op, p.name))
+        if p.required
+        else keyword(p.name, getattr(op, p.name), p.default)
+        for p in signature(type(op))
+        if p.name not in left_out
+    )
+
+
+def call_form(cls: type[Op]) -> str:
+    """The signature as a person would write it: ``conv(out_channels, kernel_size, …)``."""
+    parts = []
+    for parameter in signature(cls):
+        if parameter.required:
+            parts.append(parameter.name)
+        else:
+            parts.append(f"{parameter.name} = {show_value(parameter.default)}")
+    return f"{cls.name}({', '.join(parts)})" if parts else cls.name
+
+
+def show_value(value: Any) -> str:
+    """A value as the language writes it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        items = ", ".join(show_value(v) for v in value)
+        return f"({items},)" if len(value) == 1 else f"({items})"
+    if isinstance(value, list):
+        return "[" + ", ".join(show_value(v) for v in value) + "]"
+    if isinstance(value, Dim):
+        return show(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    return str(value)
+
+
+def per_axis(value: Item | tuple[Item, ...], axes: int, name: str) -> tuple[Item, ...]:
+    """A ``Sizes`` argument as one number an axis."""
+    if not isinstance(value, tuple):
+        return (value,) * axes
+    if len(value) != axes:
+        raise OpError(
+            "wrong-axes",
+            f"{name} has {len(value)} numbers for {axes} {'axis' if axes == 1 else 'axes'}",
+            text=f"the input has {axes} spatial {'axis' if axes == 1 else 'axes'}",
+            argument=name,
+        )
+    return value
+
+
+def known(size: Size) -> int:
+    """A size that ``infer`` has found to be known."""
+    if not isinstance(size, int):
+        raise TypeError(f"{show(size)} was to be checked by the shape rule")
+    return size
+
+
+def need_float(op: Op, tensor: Tensor) -> None:
+    """Most layers compute on floats: indices must be embedded first."""
+    if tensor.dtype != "float":
+        raise OpError(
+            "wrong-dtype",
+            f"{op.name} takes real numbers, and this input holds indices",
+            text=f"the input is {tensor}",
+            help="embed it first: embedding(count, features)",
+            input=0,
+        )
+
+
+def need_batch(op: Op, tensor: Tensor) -> None:
+    """A layer that works along axes needs to know which one is the batch."""
+    if tensor.batch == "none":
+        raise OpError(
+            "no-batch-axis",
+            f"{op.name} needs a batch axis, and this parameter has none",
+            text=f"the parameter is {tensor}",
+            help="write its shape with a leading 1, which stands for the batch",
+            input=0,
+        )
+
+
+def resolve_axis(op: Op, axis: int, tensor: Tensor, *, argument: str = "axis") -> int:
+    """An axis as torch counts it (0 is the batch), as an index into ``tensor.dims``."""
+    index = axis - 1 if axis > 0 else axis + tensor.rank
+    if axis == 0 or not 0 <= index < tensor.rank:
+        batch = axis == 0 or index == -1
+        found = "the batch" if batch else f"not one of its {tensor.rank + 1} axes"
+        raise OpError(
+            "bad-axis",
+            f"{op.name} cannot use axis {axis} of {tensor}: it is {found}",
+            text=f"the sizes of {tensor} are axes 1 to {tensor.rank}; axis 0 is the batch",
+            argument=argument,
+            input=0,
+        )
+    return index

@@ -1,0 +1,1 @@
+"""Passes: a graph is checked again, counted, reported on."""

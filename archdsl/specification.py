@@ -1,0 +1,313 @@
+"""Specifications: files and what they import, and the graphs of their networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from archdsl.diagnostics import ArchError, Diagnostic, Label, Source, Span, suggest
+from archdsl.elaborate.expressions import Budget, evaluate
+from archdsl.elaborate.hints import close
+from archdsl.elaborate.network import Elaborated, elaborate_network
+from archdsl.elaborate.values import UNKNOWN, BlockDef, Env, LayerValue, NetworkAlias, Poisoned, Stop
+from archdsl.graph import Graph
+from archdsl.syntax import ast
+from archdsl.syntax.parser import parse
+
+LARGEST_FILE = 100 * 2**20
+ROOT_MARKERS = (".git", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Specification:
+    """A file that was read: its declarations, and what it says of itself.
+
+    ``diagnostics`` are the mistakes of the file as such (imports, constants, names
+    declared twice); those of a network come with its graph.
+    """
+
+    file: ast.File
+    path: Path | None
+    env: Env
+    diagnostics: tuple[Diagnostic, ...] = ()
+    _declared: Mapping[str, BlockDef | NetworkAlias] = field(default_factory=dict)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The names of its networks, in order."""
+        return tuple(self._declared)
+
+    @property
+    def trains(self) -> tuple[ast.Train, ...]:
+        """Its train blocks, as written."""
+        return tuple(d for d in self.file.declarations if isinstance(d, ast.Train))
+
+    @property
+    def name(self) -> str:
+        return self.file.source.name
+
+    def needs(self, network: str) -> tuple[str, ...]:
+        """The parameters that a network has no value for: it is a template of others."""
+        declared = self._declared[network]
+        if isinstance(declared, NetworkAlias):
+            return ()
+        return tuple(p.name for p in declared.definition.parameters if p.default is None)
+
+    def elaborate(self, network: str | None = None, **parameters: Any) -> Elaborated:
+        """The graph of a network with its diagnostics, errors included."""
+        name = self._choose(network)
+        found = elaborate_network(name, self._declared[name], parameters)
+        return Elaborated(found.graph, (*self.diagnostics, *found.diagnostics))
+
+    def graph(self, network: str | None = None, **parameters: Any) -> Graph:
+        """The checked graph of a network. Raises ArchError with every mistake."""
+        found = self.elaborate(network, **parameters)
+        if found.failed:
+            raise ArchError(found.diagnostics)
+        return found.graph
+
+    def _choose(self, network: str | None) -> str:
+        if network is not None:
+            if network in self._declared:
+                return network
+            meant = suggest(network, self.networks)
+            raise ArchError(
+                [
+                    Diagnostic(
+                        "unknown-network",
+                        f"{self.name} has no network {network}",
+                        notes=(f"its networks are {', '.join(self.networks)}",)
+                        if self.networks
+                        else (),
+                        help=f"did you mean {meant}?" if meant else "",
+                    )
+                ]
+            )
+        usable = [n for n in self.networks if not self.needs(n)]
+        if len(usable) == 1:
+            return usable[0]
+        if not self.networks:
+            raise ArchError([*self.diagnostics, Diagnostic("unknown-network", f"{self.name} has no network")])
+        raise ArchError(
+            [
+                Diagnostic(
+                    "unknown-network",
+                    f"{self.name} has several networks: say which",
+                    notes=(f"its networks are {', '.join(usable or self.networks)}",),
+                    help=f"{self.name}:{(usable or self.networks)[0]}",
+                )
+            ]
+        )
+
+
+def load(path: str | Path) -> Specification:
+    """Read a ``.arch`` file and what it imports.
+
+    Raises ArchError for a file that cannot be read or parsed. Mistakes of single
+    networks come with their graphs.
+    """
+    location = Path(path)
+    text = read(location)
+    return _Reader(_root(location)).specification(Source(str(path), text), location)
+
+
+def loads(text: str, name: str = "<text>") -> Specification:
+    """Read a specification from a text. It can import from ``std`` alone."""
+    return _Reader(None).specification(Source(name, text), None)
+
+
+def read(path: Path, span: Span | None = None) -> str:
+    """The text of a file; ArchError where it cannot be had."""
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ArchError([Diagnostic("too-large", f"{path} is larger than 100 MB", span=span)])
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        message = f"{path} is not UTF-8 text (byte {problem.start})"
+        raise ArchError([Diagnostic("unreadable-file", message, span=span)]) from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        message = f"{path} cannot be read: {reason}"
+        raise ArchError([Diagnostic("unreadable-file", message, span=span)]) from None
+
+
+def _root(path: Path) -> Path:
+    """The project's root: the nearest folder above that is one, else the file's own folder."""
+    folder = path.resolve().parent
+    for candidate in (folder, *folder.parents):
+        if any((candidate / marker).exists() for marker in ROOT_MARKERS):
+            return candidate
+    return folder
+
+
+def std_sources() -> Iterator[Source]:
+    """The files of ``std``, the blocks that ship with the package."""
+    folder = resources.files("archdsl") / "std"
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".arch"):
+            yield Source(f"std/{entry.name}", entry.read_text(encoding="utf-8"))
+
+
+class _Reader:
+    """Reads a file and its imports, each once."""
+
+    def __init__(self, root: Path | None) -> None:
+        self.root = root
+        self.done: dict[Path, Specification] = {}
+        self.open: list[Path] = []
+        self._std: dict[str, Any] | None = None
+
+    def specification(self, source: Source, path: Path | None) -> Specification:
+        file = parse(source)
+        env = Env(kind="file")
+        diagnostics: list[Diagnostic] = []
+        declared: dict[str, BlockDef | NetworkAlias] = {}
+        places: dict[str, Span] = {}
+        for declaration in file.declarations:
+            try:
+                self._declare(declaration, path, env, declared, places, diagnostics)
+            except Stop as stop:
+                diagnostics.append(stop.diagnostic)
+            except Poisoned:
+                pass
+        for declaration in file.declarations:
+            if isinstance(declaration, ast.Train):
+                _check_train(declaration, declared, diagnostics)
+        return Specification(file, path, env, tuple(diagnostics), declared)
+
+    def _declare(
+        self,
+        declaration: ast.Declaration,
+        path: Path | None,
+        env: Env,
+        declared: dict[str, BlockDef | NetworkAlias],
+        places: dict[str, Span],
+        diagnostics: list[Diagnostic],
+    ) -> None:
+        match declaration:
+            case ast.Import():
+                self._import(declaration, path, env, places)
+            case ast.Let(name=name, value=value):
+                _claim(name, declaration.name_span, places)
+                env.names[name] = UNKNOWN
+                env.names[name] = evaluate(value, env, Budget())
+                closed = close(value, env)
+                if closed is not None:
+                    env.hints[name] = closed
+            case ast.Definition(name=name):
+                _claim(name, declaration.name_span, places)
+                block = BlockDef(declaration, env)
+                env.names[name] = LayerValue(block)
+                if declaration.kind == "network":
+                    declared[name] = block
+            case ast.Alias(name=name):
+                _claim(name, declaration.name_span, places)
+                alias = NetworkAlias(declaration, env)
+                env.names[name] = alias
+                declared[name] = alias
+            case ast.Train():
+                pass
+
+    def _import(
+        self, declaration: ast.Import, path: Path | None, env: Env, places: dict[str, Span]
+    ) -> None:
+        names = self._std_names() if declaration.is_std else self._file_names(declaration, path)
+        where = "std" if declaration.is_std else declaration.module
+        for name, span in zip(declaration.names, declaration.name_spans, strict=True):
+            _claim(name, span, places)
+            if name not in names:
+                env.names[name] = UNKNOWN
+                meant = suggest(name, names)
+                raise Stop(
+                    Diagnostic(
+                        "unknown-name",
+                        f"{where} has no {name}",
+                        span=span,
+                        help=f"did you mean {meant}?" if meant else "",
+                    )
+                )
+            env.names[name] = names[name]
+
+    def _std_names(self) -> dict[str, Any]:
+        if self._std is None:
+            self._std = {}
+            for source in std_sources():
+                self._std.update(self.specification(source, None).env.names)
+        return self._std
+
+    def _file_names(self, declaration: ast.Import, path: Path | None) -> dict[str, Any]:
+        span = declaration.module_span
+        target = self._locate(declaration.module, path, span)
+        known = self.done.get(target)
+        if known is None:
+            if target in self.open or (path is not None and target == path.resolve()):
+                raise Stop(
+                    Diagnostic(
+                        "import-loop",
+                        f"{declaration.module} imports this file in turn",
+                        span=span,
+                        help="move what both need into a third file",
+                    )
+                )
+            if path is not None:
+                self.open.append(path.resolve())
+            try:
+                text = read(target, span)
+                shown = str((path.parent if path else Path()) / declaration.module)
+                known = self.specification(Source(shown, text), target)
+            except ArchError as error:
+                raise Stop(error.diagnostics[0]) from None
+            finally:
+                if path is not None:
+                    self.open.pop()
+            self.done[target] = known
+        if known.diagnostics:
+            raise Stop(known.diagnostics[0])
+        return known.env.names
+
+    def _locate(self, module: str, path: Path | None, span: Span) -> Path:
+        def refuse(message: str, help: str = "") -> Stop:
+            return Stop(Diagnostic("bad-import", message, span=span, help=help))
+
+        if path is None or self.root is None:
+            raise refuse("a text that is no file can import from std alone")
+        if "\0" in module or Path(module).is_absolute() or not module.endswith(".arch"):
+            raise refuse(
+                "an import names a .arch file relative to this one",
+                help='from "blocks.arch" import …',
+            )
+        target = (path.resolve().parent / module).resolve()
+        if not target.is_relative_to(self.root):
+            raise refuse("an import cannot leave the project's folder", help=f"the root is {self.root.name}/")
+        return target
+
+
+def _claim(name: str, span: Span, places: dict[str, Span]) -> None:
+    if name in places:
+        raise Stop(
+            Diagnostic(
+                "duplicate-name",
+                f"{name} is declared twice",
+                span=span,
+                labels=(Label(places[name], "first declared here"),),
+            )
+        )
+    places[name] = span
+
+
+def _check_train(
+    train: ast.Train, declared: Mapping[str, Any], diagnostics: list[Diagnostic]
+) -> None:
+    if train.network is not None and train.network not in declared:
+        meant = suggest(train.network, declared)
+        diagnostics.append(
+            Diagnostic(
+                "unknown-name",
+                f"there is no network {train.network} to train",
+                span=train.span,
+                help=f"did you mean {meant}?" if meant else "",
+            )
+        )
