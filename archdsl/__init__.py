@@ -11,7 +11,17 @@
 [3]
 """
 
-from archdsl.compiler import Report, check, compile, graph, source
+from archdsl.compiler import (
+    Report,
+    check,
+    compile,  # noqa: A004 - the command's name; who imports it by itself knows
+    fmt,
+    graph,
+    layers,
+    new,
+    onnx,
+    source,
+)
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.ops.op import Op, layer
 from archdsl.specification import Specification, load, loads
@@ -26,9 +36,13 @@ __all__ = [
     "Specification",
     "check",
     "compile",
+    "fmt",
     "graph",
     "layer",
+    "layers",
     "load",
     "loads",
+    "new",
+    "onnx",
     "source",
 ]

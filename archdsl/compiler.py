@@ -13,13 +13,18 @@ import networkx as nx
 
 from archdsl.backends.torch_source import generate
 from archdsl.conditions import Solution
-from archdsl.diagnostics import ArchError, Diagnostic
-from archdsl.graph import Graph
+from archdsl.diagnostics import ArchError, Diagnostic, Source
+from archdsl.elaborate.network import Elaborated
+from archdsl.graph import Graph, inputs_of, op_of, type_of
 from archdsl.ops import foreign
 from archdsl.ops.op import Tensor
 from archdsl.passes.cost import Cost, count_cost
 from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
-from archdsl.specification import Specification, load, loads
+from archdsl.reference import describe_layer, list_layers
+from archdsl.specification import LARGEST_FILE, Specification, load, loads, read
+from archdsl.syntax.parser import parse
+from archdsl.syntax.printer import format_source
+from archdsl.zoo import find_in_zoo, list_zoo
 
 if TYPE_CHECKING:
     from torch import Tensor as TorchTensor
@@ -30,7 +35,7 @@ Target: TypeAlias = "str | os.PathLike[str] | Graph | Specification"
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found: the messages, and of a sound network its sizes and what they must meet."""
+    """What a check found: the messages; of a sound network its sizes, and what they must meet."""
 
     name: str
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -56,16 +61,24 @@ def check(target: Target, **parameters: Any) -> Report:
     Mistakes come as the report's diagnostics; ArchError is raised only where there is no
     network to look at (no such file, a syntax error).
     """
-    name, graph, diagnostics = _elaborate(target, parameters)
-    if any(d.severity == "error" for d in diagnostics):
-        return Report(name, diagnostics)
-    try:
-        graph = _checked(target, graph)
-    except ArchError as error:
-        return Report(name, (*diagnostics, *error.diagnostics))
+    found = _elaborate(target, parameters)
+    if isinstance(target, nx.Graph):
+        try:
+            found = Elaborated(infer_shapes(found.graph), ())
+        except ArchError as error:
+            found = Elaborated(found.graph, error.diagnostics)
+    return report(found)
+
+
+def report(found: Elaborated) -> Report:
+    """What is known of a network that was elaborated."""
+    graph = found.graph
+    name = str(graph.graph.get("name") or "network")
+    if found.failed:
+        return Report(name, found.diagnostics)
     return Report(
         name,
-        diagnostics,
+        found.diagnostics,
         input_types(graph),
         output_types(graph),
         conditions_of(graph),
@@ -76,10 +89,10 @@ def check(target: Target, **parameters: Any) -> Report:
 
 def graph(target: Target, **parameters: Any) -> Graph:
     """The checked graph of a network: a ``networkx.MultiDiGraph`` to read and to edit."""
-    _, found, diagnostics = _elaborate(target, parameters)
-    if any(d.severity == "error" for d in diagnostics):
-        raise ArchError(diagnostics)
-    return _checked(target, found)
+    found = _elaborate(target, parameters)
+    if found.failed:
+        raise ArchError(found.diagnostics)
+    return infer_shapes(found.graph) if isinstance(target, nx.Graph) else found.graph
 
 
 def source(target: Target, **parameters: Any) -> str:
@@ -102,40 +115,85 @@ def compile(
     return make_module(graph(target, **parameters), weights=weights)
 
 
-def _elaborate(
-    target: Target, parameters: Mapping[str, Any]
-) -> tuple[str, Graph, tuple[Diagnostic, ...]]:
+def onnx(
+    target: Target,
+    *,
+    weights: Mapping[str, TorchTensor] | str | os.PathLike[str] | None = None,
+    **parameters: Any,
+) -> bytes:
+    """The network as the bytes of an ONNX file. Needs the extra: ``pip install archdsl[onnx]``."""
+    from archdsl.backends.torch_export import export_onnx
+
+    return export_onnx(graph(target, **parameters), weights=weights)
+
+
+def fmt(text: str | os.PathLike[str], name: str = "<text>") -> str:
+    """A specification as canonical text: what it says, and its comments, stay as they are.
+
+    ``text`` is a specification, or the path of one: a ``Path``, or a name that ends in ``.arch``.
+    """
+    if not isinstance(text, str) or (text.endswith(".arch") and "\n" not in text):
+        name, text = str(text), read(Path(text))
+    file = parse(Source(name, text))
+    formatted = format_source(file)
+    if parse(Source(name, formatted)) != file:
+        raise RuntimeError(f"formatting {name} would change what it says")
+    return formatted
+
+
+def layers(name: str | None = None) -> str:
+    """The reference page of a layer; without a name, all layers with a line on each."""
+    return list_layers() if name is None else describe_layer(name)
+
+
+def new(name: str | None = None) -> str:
+    """The text of a file of the zoo, by its name or a network's; without one, what there is."""
+    return list_zoo() if name is None else find_in_zoo(name).text
+
+
+def _elaborate(target: Target, parameters: Mapping[str, Any]) -> Elaborated:
     if isinstance(target, nx.Graph):
         if not isinstance(target, nx.MultiDiGraph):
             raise ArchError([Diagnostic("bad-graph", "a network is a networkx.MultiDiGraph")])
         if parameters:
             raise ArchError([Diagnostic("unknown-argument", "a graph has its parameters already")])
-        return str(target.graph.get("name") or "network"), target, ()
+        return Elaborated(target, ())
     if isinstance(target, Specification):
-        specification, network = target, None
-    else:
-        path, network = split_target(os.fspath(target))
-        specification = loads(sys.stdin.read(), "<stdin>") if path == "-" else load(path)
-    found = specification.elaborate(network, **parameters)
-    return str(found.graph.graph["name"]), found.graph, found.diagnostics
+        return target.elaborate(**parameters)
+    path, network = split_target(os.fspath(target))
+    return open_specification(path).elaborate(network, **parameters)
 
 
-def _checked(target: Target, found: Graph) -> Graph:
-    """A graph from a specification was checked as it grew; one by hand is checked now."""
-    return infer_shapes(found) if isinstance(target, nx.Graph) else found
+def open_specification(path: str) -> Specification:
+    """The specification at a path; ``-`` is standard input."""
+    return loads(read_input(), "<stdin>") if path == "-" else load(path)
+
+
+def read_input() -> str:
+    """The text on standard input; ArchError where it is none."""
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        return sys.stdin.read() if sys.stdin else ""
+    data: bytes = stream.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise ArchError([Diagnostic("too-large", "<stdin> is larger than 100 MB")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        message = f"<stdin> is not UTF-8 text (byte {problem.start})"
+        raise ArchError([Diagnostic("unreadable-file", message)]) from None
 
 
 def split_target(text: str) -> tuple[str, str | None]:
     """``FILE:NETWORK`` as its two parts; a colon of a drive letter is none."""
     head, colon, tail = text.rpartition(":")
-    if colon and tail.isidentifier() and not (len(head) == 1 and head.isalpha()):
-        return head, tail
-    return text, None
+    if not colon or (len(head) == 1 and head.isalpha()):
+        return text, None
+    named = tail.isidentifier() or head.endswith(".arch")
+    return (head, tail) if named else (text, None)
 
 
 def _least_batch(found: Graph) -> int:
-    from archdsl.graph import inputs_of, op_of, type_of
-
     least = 1
     for node in found:
         types = [type_of(found, s) for s in inputs_of(found, node)]
@@ -152,4 +210,16 @@ def _ask_torch(*question: Any) -> Any:
 
 foreign.set_probe(_ask_torch)
 
-__all__ = ["Path", "Report", "check", "compile", "graph", "load", "loads", "source", "split_target"]
+__all__ = [
+    "Report",
+    "check",
+    "compile",
+    "fmt",
+    "graph",
+    "layers",
+    "load",
+    "loads",
+    "new",
+    "onnx",
+    "source",
+]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import difflib
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -127,76 +128,88 @@ class ArchError(Exception):
         super().__init__("\n\n".join(render(d) for d in self.diagnostics))
 
 
-def suggest(word: str, known: Iterable[str]) -> str | None:
+def suggest(word: str, known: Iterable[str], *, closeness: float = 0.6) -> str | None:
     """The known name that a misspelt word most likely meant."""
     names = sorted(set(known))
     folded = {name.lower().replace("_", ""): name for name in names}
     exact = folded.get(word.lower().replace("_", ""))
     if exact is not None:
         return exact
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=closeness)
     return close[0] if close else None
 
 
 def render(diagnostic: Diagnostic) -> str:
     """The message as text, with the source lines and carets under them."""
-    head = f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
-    lines = [head]
+    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
     places = [Label(diagnostic.span, diagnostic.text)] if diagnostic.span else []
     places.extend(diagnostic.labels)
     width = max((len(str(p.span.line)) for p in places), default=1)
     if places:
         lines.extend(_excerpts(places, width))
-    margin = " " * width
-    for call in diagnostic.calls:
-        lines.append(f"{margin} = in: {call}")
-    for note in diagnostic.notes:
-        lines.append(f"{margin} = note: {note}")
+    margin = " " * (width + 1)
+    notes = [*(f"in: {call}" for call in diagnostic.calls)]
+    notes.extend(f"note: {note}" for note in diagnostic.notes)
     if diagnostic.help:
-        lines.append(f"{margin} = help: {diagnostic.help}")
+        notes.append(f"help: {diagnostic.help}")
+    lines.extend(f"{margin} = {note}" for note in notes)
     return "\n".join(lines)
 
 
 def _excerpts(places: Sequence[Label], width: int) -> Iterator[str]:
-    margin = " " * width
-    primary = places[0].span
-    sources: list[Source] = []
-    for place in places:
-        if place.span.source not in sources:
-            sources.append(place.span.source)
-    for source in sources:
+    """The lines that are pointed at, file by file, the one of the primary place first."""
+    margin = " " * (width + 1)
+    for source in dict.fromkeys(p.span.source for p in places):
         inside = [p for p in places if p.span.source == source]
-        arrow = "-->" if source is primary.source else ":::"
-        yield f"{margin} {arrow} {inside[0].span}"
+        arrow = "-->" if source == places[0].span.source else ":::"
+        yield f"{margin}{arrow} {inside[0].span}"
         yield f"{margin} |"
+        shown = ""
         for place in sorted(inside, key=lambda p: (p.span.line, p.span.column)):
-            mark = "^" if place is places[0] else "-"
-            yield from _excerpt(place, mark, width)
-        yield f"{margin} |"
-    return
+            line, carets = _excerpt(place, "^" if place is places[0] else "-", width)
+            if line != shown:
+                yield line
+            yield carets
+            shown = line
 
 
 _WIDEST_EXCERPT = 160  # a longer line is cut around the place that is meant
 
 
-def _excerpt(place: Label, mark: str, width: int) -> Iterator[str]:
+def _excerpt(place: Label, mark: str, width: int) -> tuple[str, str]:
+    """A source line, and the carets under the place in it."""
     number, column = place.span.source.position(place.span.start)
     text = _printable(place.span.source.line(number))
     start = column - 1
-    length = max(1, min(place.span.end - place.span.start, len(text) - start))
+    end = max(start + 1, min(start + place.span.end - place.span.start, len(text)))
     if len(text) > _WIDEST_EXCERPT:
-        cut = max(0, start - _WIDEST_EXCERPT // 2)
-        text = ("…" if cut else "") + text[cut : cut + _WIDEST_EXCERPT] + "…"
-        start -= cut - (1 if cut else 0)
-        length = max(1, min(length, len(text) - start))
-    yield f"{number:>{width}} | {text}".rstrip()
-    carets = f"{' ' * width} | {' ' * start}{mark * length}"
-    yield f"{carets} {place.text}".rstrip()
+        cut = max(0, min(start - _WIDEST_EXCERPT // 2, len(text) - _WIDEST_EXCERPT))
+        kept = text[cut : cut + _WIDEST_EXCERPT]
+        before = "…" if cut else ""
+        after = "…" if cut + _WIDEST_EXCERPT < len(text) else ""
+        text = f"{before}{kept}{after}"
+        start, end = (min(x - cut + len(before), len(text)) for x in (start, end))
+    indent = " " * _cells(text[:start])
+    carets = mark * max(1, _cells(text[start:end]))
+    line = f" {number:>{width}} | {text}".rstrip()
+    return line, f"{' ' * (width + 1)} | {indent}{carets} {place.text}".rstrip()
 
 
 def _printable(line: str) -> str:
-    """The line with one column a character: tabs and control characters made visible."""
-    return "".join(c if c.isprintable() else (" " if c == "\t" else "\N{REPLACEMENT CHARACTER}") for c in line)
+    """The line with tabs as spaces, and what cannot be seen made visible."""
+    return "".join(
+        c if c.isprintable() else (" " if c == "\t" else "\N{REPLACEMENT CHARACTER}") for c in line
+    )
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes: Chinese characters take two, accents none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def _place(span: Span | None) -> dict[str, Any] | None:

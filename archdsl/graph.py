@@ -10,7 +10,7 @@ A node is a layer at one place of the flow. Its attributes:
 ``scope``   the id of the module call that it stands in (a key of ``graph.graph["scopes"]``)
 ``span``    the place in the source that it came from, or None
 ``calls``   the chain of block calls that led there, innermost first
-``names``   what its outputs were called with ``as``
+``names``   what its outputs were called with ``as``, in the scope ``named_in``
 ``labelled`` whether its name was written by the user
 ``hints``   the expressions that its arguments were written as, where they use block parameters
 ``loop``    the id of the ``scan`` node whose body it stands in, or None
@@ -30,12 +30,20 @@ import networkx as nx
 
 from archdsl.diagnostics import ArchError, Diagnostic, Span, suggest
 from archdsl.ops.arguments import OpError
-from archdsl.ops.op import Op, Tensor, build, find, names
+from archdsl.ops.op import Op, Tensor, build, call_form, find, names
 
 if TYPE_CHECKING:
     Graph: TypeAlias = nx.MultiDiGraph[str]
 else:
     Graph = nx.MultiDiGraph
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an input of a node comes from: a node and the index of its output."""
+
+    node: str
+    output: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,8 @@ class Scope:
     name (for a group, its label). ``numbered`` scopes name their members 0, 1, 2 ….
     ``arguments`` are the block's parameters with their values, ``defaults`` the
     defaults of those that have one; ``hints`` the expressions that they were given as,
-    in terms of the caller's parameters.
+    in terms of the caller's parameters; ``lets`` the constants of its body, in terms of its own.
+    ``inputs`` are the tensors that it declares, by name, and ``outputs`` those that it names.
     """
 
     id: str
@@ -58,17 +67,12 @@ class Scope:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     hints: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    lets: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[tuple[str, Source], ...] = ()
+    outputs: tuple[Source, ...] = ()
     doc: str = ""
     span: Span | None = None
     loop: str | None = None
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where an input of a node comes from: a node and the index of its output."""
-
-    node: str
-    output: int = 0
 
 
 def new_graph(name: str) -> Graph:
@@ -90,15 +94,29 @@ def inputs_of(graph: Graph, node: str) -> list[Source]:
 
     An edge without ``input`` (added by hand) takes the first place that is free.
     """
+    placed = places_of(graph, node)
+    return [placed[k] for k in sorted(placed)]
+
+
+def places_of(graph: Graph, node: str) -> dict[int, Source]:
+    """The inputs of a node by their places; ArchError where the edges do not say them well."""
     placed: dict[int, Source] = {}
     loose: list[Source] = []
     for origin, _, data in graph.in_edges(node, data=True):
-        source = Source(origin, data.get("output", 0))
-        position = data.get("input")
+        output, position = data.get("output", 0), data.get("input")
+        if not _is_index(output) or not (position is None or _is_index(position)):
+            wrong = "output" if not _is_index(output) else "input"
+            message = f"the {wrong} of the edge from {origin} is {data[wrong]!r}, and must be 0, 1, 2 …"
+            raise ArchError([graph_error(graph, node, message)])
+        source = Source(origin, output)
         if position is None:
             loose.append(source)
         elif position in placed:
-            raise ArchError([_graph_error(graph, node, f"two edges claim input {position}")])
+            both = f"from {placed[position].node} and from {origin}"
+            message = f"two edges claim input {position} of {node}: {both}"
+            raise ArchError(
+                [graph_error(graph, node, message, help="give each edge an input of its own")]
+            )
         else:
             placed[position] = source
     position = 0
@@ -106,7 +124,11 @@ def inputs_of(graph: Graph, node: str) -> list[Source]:
         while position in placed:
             position += 1
         placed[position] = source
-    return [placed[k] for k in sorted(placed)]
+    return placed
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def in_order(graph: Graph) -> list[str]:
@@ -125,8 +147,10 @@ def in_order(graph: Graph) -> list[str]:
             if not waiting[consumer]:
                 heapq.heappush(ready, index[consumer])
     if len(result) != len(nodes):
-        stuck = next(node for node in nodes if waiting[node])
-        raise ArchError([_graph_error(graph, stuck, "the graph has a cycle through this node")])
+        cycle = [origin for origin, *_ in nx.find_cycle(graph)]
+        shown = " -> ".join([*cycle, cycle[0]] if len(cycle) < 8 else [*cycle[:7], "…", cycle[0]])
+        message = f"the graph has a cycle: {shown}"
+        raise ArchError([graph_error(graph, cycle[0], message)])
     return result
 
 
@@ -154,13 +178,14 @@ def op_of(graph: Graph, node: str) -> Op:
     data = graph.nodes[node]
     name = data.get("op")
     if not isinstance(name, str):
-        raise ArchError([_graph_error(graph, node, "the node has no op")])
+        help = 'give it a layer: graph.add_node("act1", op="relu")'
+        raise ArchError([graph_error(graph, node, f"the node {node} has no op", help=help)])
     cls = find(name)
     if cls is None:
         meant = suggest(name, names())
         raise ArchError(
             [
-                _graph_error(
+                graph_error(
                     graph,
                     node,
                     f"there is no layer {name}",
@@ -169,8 +194,12 @@ def op_of(graph: Graph, node: str) -> Op:
                 )
             ]
         )
+    arguments = data.get("args") or {}
+    if not isinstance(arguments, Mapping):
+        message = f"the args of a node are a dict by name, not {arguments!r}"
+        raise ArchError([graph_error(graph, node, message, help=f"its form is {call_form(cls)}")])
     try:
-        return build(cls, data.get("args") or {})
+        return build(cls, arguments)
     except OpError as problem:
         raise ArchError([diagnose(graph, node, problem)]) from None
 
@@ -189,15 +218,16 @@ def diagnose(graph: Graph, node: str, problem: OpError) -> Diagnostic:
         problem.message,
         span=data.get("span"),
         text=problem.text,
-        notes=() if data.get("span") else (f"at node {node}",),
-        calls=data.get("calls", ()),
+        notes=(f"at node {node}",),
+        calls=tuple(str(call) for call in reversed(data.get("calls") or ())),
         help=problem.help,
     )
 
 
-def _graph_error(
+def graph_error(
     graph: Graph, node: str, message: str, *, code: str = "bad-graph", help: str = ""
 ) -> Diagnostic:
+    """The diagnostic for a node that is laid out wrongly."""
     span = graph.nodes[node].get("span") if node in graph else None
     return Diagnostic(code, message, span=span, notes=(f"at node {node}",), help=help)
 
@@ -212,20 +242,23 @@ def live_nodes(graph: Graph, *, training: bool = True) -> set[str]:
         n
         for n in graph
         if data[n].get("op") == "input"
-        or (data[n].get("op") == "output" and (training or not data[n]["args"].get("training")))
+        or (data[n].get("op") == "output" and (training or not _arguments(data[n]).get("training")))
     ]
     alive = set(waiting)
     while waiting:
         node = waiting.pop()
         before: list[str] = list(graph.predecessors(node))
-        begin = (data[node].get("args") or {}).get("begin")
-        if begin:
-            before.append(begin)
+        if data[node].get("op") == "scan end":
+            before.append(_arguments(data[node])["begin"])
         for other in before:
             if other not in alive:
                 alive.add(other)
                 waiting.append(other)
     return alive
+
+
+def _arguments(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    return data.get("args") or {}
 
 
 def walk_scopes(graph: Graph, scope: str) -> Iterator[Scope]:

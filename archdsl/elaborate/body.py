@@ -7,11 +7,12 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, Span, suggest
 from archdsl.elaborate import forms
 from archdsl.elaborate.calls import Site, arriving, run_layer
-from archdsl.elaborate.context import Context
+from archdsl.elaborate.context import BlockCall, Context
 from archdsl.elaborate.expressions import (
     bind_arguments,
     callable_of,
     evaluate,
+    no_tensor,
     unknown_name,
 )
 from archdsl.elaborate.hints import close
@@ -82,6 +83,8 @@ def run_let(context: Context, statement: ast.Let, env: Env) -> None:
         closed = close(statement.value, env)
         if closed is not None:
             env.hints[statement.name] = closed
+            if env.kind == "block":
+                env.lets[statement.name] = closed
     except Poisoned:
         pass
     except Stop as stop:
@@ -102,7 +105,12 @@ def _output(context: Context, statement: ast.Output, env: Env) -> TensorRef | No
                 context.report(_no_tensor(name, span, env))
             else:
                 context.report(
-                    Diagnostic("bad-value", f"{name} is no tensor but {describe(value)}", span)
+                    Diagnostic(
+                        "bad-value",
+                        f"an output is a tensor, and {name} is {describe(value)}",
+                        span,
+                        help=f"name what a stage gives with `as`: … as {name}",
+                    )
                 )
             continue
         found.append(value)
@@ -130,16 +138,12 @@ def _output(context: Context, statement: ast.Output, env: Env) -> TensorRef | No
 
 
 def _no_tensor(name: str, span: Span, env: Env) -> Diagnostic:
+    if name in env.inner:
+        return unknown_name(name, span, env, "tensor")
     tensors = [n for e in env.chain() for n, v in e.names.items() if isinstance(v, TensorRef)]
     meant = suggest(name, tensors)
     help = f"did you mean {meant}?" if meant else f"name a tensor with `as`: … as {name}"
-    return Diagnostic(
-        "unknown-name",
-        f"there is no tensor {name}",
-        span=span,
-        text="names inside { } are not seen outside" if not meant else "",
-        help=help,
-    )
+    return Diagnostic("unknown-name", f"there is no tensor {name}", span=span, help=help)
 
 
 # Pipelines ------------------------------------------------------------------------
@@ -171,12 +175,12 @@ def _run_stage_safely(
         return outputs[0]
 
     tensor = context.attempt(action)
-    _name_outputs(context, stage, env, results[0] if results else None)
+    _name_outputs(context, stage, env, frame, results[0] if results else None)
     return tensor
 
 
 def _name_outputs(
-    context: Context, stage: ast.Stage, env: Env, outputs: list[TensorRef] | None
+    context: Context, stage: ast.Stage, env: Env, frame: Frame, outputs: list[TensorRef] | None
 ) -> None:
     if not stage.names:
         return
@@ -203,8 +207,9 @@ def _name_outputs(
         node = context.graph.nodes.get(tensor.source.node)
         if node is not None:
             names = list(node["names"]) + [""] * (tensor.source.output + 1 - len(node["names"]))
-            names[tensor.source.output] = names[tensor.source.output] or name
+            names[tensor.source.output] = name
             node["names"] = tuple(names)
+            node["named_in"] = frame.id
 
 
 def run_stage(
@@ -279,12 +284,8 @@ def _bind_label(
     known = env.find(label)
     if isinstance(known, TensorRef):
         return
-    env.names[label] = LabelRef(label, path, stage, _copy(env), frame)
-
-
-def _copy(env: Env) -> Env:
-    """The names as they are now: a module that runs again sees what it saw first."""
-    return env
+    env.names[label] = LabelRef(label, path, stage, env, frame)
+    env.inner[label] = stage.label.span if stage.label else stage.span
 
 
 def _apply(
@@ -310,9 +311,10 @@ def _apply(
                     "misplaced",
                     f"{value.name} is a module already, and cannot be labelled again",
                     span=stage.span,
+                    help=f"write {value.name} alone to run it once more with its weights",
                 )
             )
-        return _run_again(context, value, env)
+        return _run_again(context, value, env, expr.span)
     if isinstance(value, list) and value and all(isinstance(v, LayerValue) for v in value):
         raise Stop(
             Diagnostic("bad-value", "a list of layers is no stage", stage.span,
@@ -371,10 +373,23 @@ def _written(expr: ast.Expr) -> str:
     return "layer"
 
 
-def _run_again(context: Context, label: LabelRef, env: Env) -> list[TensorRef]:
-    """Run a labelled stage once more with the weights that it has."""
+def _run_again(
+    context: Context, label: LabelRef, env: Env, span: Span
+) -> list[TensorRef]:
+    """Run a labelled stage once more with the weights that it has; errors name this place."""
     if env.it is None:
-        raise Stop(Diagnostic("no-tensor", "no tensor arrives here", label.stage.span))
+        raise no_tensor(span, env)
+    outer = context.calls, context.again
+    call = BlockCall(label.name, (), span, label.path, verb="run again")
+    context.calls, context.again = (*context.calls, call), span
+    try:
+        return _replay(context, label, env)
+    finally:
+        context.calls, context.again = outer
+
+
+def _replay(context: Context, label: LabelRef, env: Env) -> list[TensorRef]:
+    """The stage behind a label, on what arrives now."""
     again = Env(label.env, kind="group")
     again.it = env.it
     operation = label.stage.operation

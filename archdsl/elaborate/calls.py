@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
+from archdsl.dims import Dim
 from archdsl.elaborate.context import BlockCall, Context, DEEPEST_CALL
-from archdsl.elaborate.expressions import WeightPath, evaluate, is_choice_only
+from archdsl.elaborate.expressions import (
+    WeightPath,
+    evaluate,
+    given_twice,
+    is_choice_only,
+    no_tensor,
+)
 from archdsl.elaborate.hints import hints_of
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
@@ -16,6 +23,7 @@ from archdsl.elaborate.values import (
     BlockDef,
     Bound,
     Env,
+    LabelRef,
     LayerValue,
     Poisoned,
     Stop,
@@ -23,7 +31,7 @@ from archdsl.elaborate.values import (
 )
 from archdsl.graph import Scope
 from archdsl.ops.arguments import Choice, OpError, WeightRef, describe
-from archdsl.ops.op import Op, build, call_form, signature
+from archdsl.ops.op import Op, Tensor, build, call_form, signature
 from archdsl.syntax import ast
 
 
@@ -60,6 +68,14 @@ def _run_op(
     except OpError as problem:
         raise Stop(_argument_error(context, problem, cls, bound, site)) from None
     inputs = _inputs(cls, tensors, site)
+    written = _written_inputs(layer, cls, site)
+
+    def explain(problem: OpError) -> Diagnostic:
+        found = context.op_diagnostic(problem, site.span, spans)
+        if not cls.variadic or problem.code != "shape-mismatch":
+            return found
+        return explain_merge(found, written, [i.known() for i in inputs])
+
     return context.add(
         op,
         inputs,
@@ -69,7 +85,38 @@ def _run_op(
         labelled=site.labelled,
         hints=hints_of(bound, site.env),
         argument_spans=spans,
+        error=explain,
     )
+
+
+def _written_inputs(layer: LayerValue, cls: type[Op], site: Site) -> list[str]:
+    """What the tensors of a merge are called where they are merged."""
+    spans = [argument.span for argument in layer.positional]
+    return [" ".join(span.text.split()) if span else "one input" for span in spans]
+
+
+def explain_merge(found: Diagnostic, written: Sequence[str], types: Sequence[Tensor]) -> Diagnostic:
+    """The error of a merge whose inputs disagree, with each by its name and what would serve."""
+    pairs = list(zip(written, types, strict=False))
+    return replace(
+        found,
+        text=", ".join(f"{name} is {tensor}" for name, tensor in pairs),
+        help=found.help or mend_merge(written, types),
+    )
+
+
+def mend_merge(written: Sequence[str], types: Sequence[Tensor]) -> str:
+    """What brings tensors of different shapes to one."""
+    if len({t.rank for t in types}) > 1:
+        return "bring them to the same axes first: flatten, reshape or unsqueeze"
+    if types[0].rank < 2:
+        return "bring them to the same features first, with a linear layer"
+    sizes = {t.spatial for t in types}
+    if len(sizes) > 1:
+        first, second = (*written[:2], "a", "b")[:2]
+        crop = f"crop({first}, like = {second})" if types[0].rank > 2 else "slice"
+        return f"bring them to the same sizes first: padding = same, {crop}, resize or upsample"
+    return "bring them to the same channels first: conv(channels, 1)"
 
 
 def _run_nested(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> LayerValue:
@@ -107,19 +154,11 @@ def _sort_arguments(
     rest: str | None = getattr(cls, "rest", None)
     for index, argument in enumerate(positional):
         if rest is not None and index >= names.index(rest):
-            _collect_rest(bound, rest, argument)
+            _collect_rest(bound, rest, argument, unpack=getattr(cls, "options", None) is None)
         elif index < len(names):
             bound[names[index]] = argument
         else:
-            raise Stop(
-                Diagnostic(
-                    "too-many-arguments",
-                    f"{cls.name} takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
-                    f" by position, and this is one more",
-                    span=argument.span or site.span,
-                    help=f"its form is {call_form(cls)}",
-                )
-            )
+            raise Stop(_too_many(cls, argument.span or site.span))
         if isinstance(argument.value, TensorRef):
             raise _misplaced_tensor(cls, names[min(index, len(names) - 1)], argument, site)
     named_inputs: dict[str, TensorRef] = {}
@@ -140,15 +179,13 @@ def _sort_arguments(
             bound[options] = Bound({**earlier.value, name: argument.value}, argument.span)
         else:
             if name in bound:
-                raise Stop(
-                    Diagnostic("bad-argument", f"{name} is given twice", span=argument.span)
-                )
+                raise given_twice(name, argument.span, bound[name].span)
             bound[name] = argument
     if cls.variadic:
         return leading, bound
     for name, tensor in zip(cls.inputs, leading, strict=False):
         if name in named_inputs:
-            raise Stop(Diagnostic("bad-argument", f"{name} is given twice", span=site.span))
+            raise given_twice(name, layer.named[name].span, None)
         named_inputs[name] = tensor
     if len(leading) > len(cls.inputs):
         raise Stop(
@@ -161,12 +198,26 @@ def _sort_arguments(
     return named_inputs, bound
 
 
-def _collect_rest(bound: dict[str, Bound], rest: str, argument: Bound) -> None:
-    """Gather the positional arguments from the variadic one on; a single list stands for itself."""
+def _too_many(cls: type[Op], span: Span) -> Diagnostic:
+    count = len(signature(cls))
+    return Diagnostic(
+        "too-many-arguments",
+        f"{cls.name} takes {count} argument{'s' * (count != 1)}, and this is one more"
+        if count
+        else f"{cls.name} takes no arguments",
+        span=span,
+        help=f"its form is {call_form(cls)}" if count else "",
+    )
+
+
+def _collect_rest(
+    bound: dict[str, Bound], rest: str, argument: Bound, *, unpack: bool
+) -> None:
+    """Gather the positional arguments from the variadic one on; a list alone may stand for all."""
     value = argument.value
     if rest not in bound:
-        items = value if isinstance(value, (list, tuple)) else (value,)
-        bound[rest] = Bound(items if isinstance(value, (list, tuple)) else tuple(items), argument.span)
+        whole = unpack and isinstance(value, (list, tuple))
+        bound[rest] = Bound(value if whole else (value,), argument.span)
         return
     earlier = bound[rest]
     span = earlier.span.to(argument.span) if earlier.span and argument.span else argument.span
@@ -233,15 +284,7 @@ def _inputs(
 def arriving(site: Site) -> TensorRef:
     """The tensor that arrives, or the error that none does."""
     if site.it is None:
-        raise Stop(
-            Diagnostic(
-                "no-tensor",
-                "no tensor arrives here",
-                span=site.span,
-                help="with several inputs, the first pipeline names where it starts:"
-                " left -> conv(64, 3)",
-            )
-        )
+        raise no_tensor(site.span, site.env)
     return site.it
 
 
@@ -292,12 +335,26 @@ def _argument_error(
 ) -> Diagnostic:
     argument = bound.get(problem.argument or "")
     span = argument.span if argument and argument.span else site.span
-    help = problem.help
+    help = problem.help or _mend_argument(argument)
     if problem.code == "unknown-argument" and problem.argument:
         known = [*(p.name for p in signature(cls)), *(cls.inputs if not cls.variadic else ())]
         meant = suggest(problem.argument, known)
         help = f"did you mean {meant}?" if meant else help
     return Diagnostic(problem.code, problem.message, span, problem.text, help=help)
+
+
+def _mend_argument(argument: Bound | None) -> str:
+    """What would mend a value that its argument cannot take."""
+    if argument is None:
+        return ""
+    value, expr = argument.value, argument.expression
+    if isinstance(value, LabelRef):
+        return f"name its parameter: {value.name}.weight"
+    if isinstance(value, Dim):
+        return "fix the size in the input, or make it a parameter"
+    if isinstance(value, float) and isinstance(expr, ast.Binary) and expr.op == "/":
+        return "`//` divides whole numbers"
+    return ""
 
 
 # Blocks ---------------------------------------------------------------------------
@@ -349,7 +406,7 @@ def _run_block(
     )
     call = BlockCall(
         definition.name,
-        tuple((k, b.value) for k, b in bound.items() if b.value is not UNKNOWN),
+        _shown_arguments(layer, bound),
         site.span,
         site.path,
     )
@@ -357,12 +414,26 @@ def _run_block(
     context.calls = (*outer, call)
     try:
         _bind_inputs(env, definition, inputs)
+        context.describe(frame, inputs=tuple((n, t.source) for n, t in inputs.items()))
         result = context.run_body(context, definition.body, env, frame)
     finally:
         context.calls = outer
+    context.describe(frame, lets=env.lets)
     if env.outputs is not None:
+        context.describe(frame, outputs=tuple(t.source for t in env.outputs))
         return env.outputs
     return [result if result is not None else arriving(site)]
+
+
+def _shown_arguments(
+    layer: LayerValue, bound: Mapping[str, Bound]
+) -> tuple[tuple[str | None, Any], ...]:
+    """The arguments of a block as an error shows them: bare where they were given by position."""
+    shown = []
+    for index, (name, argument) in enumerate(bound.items()):
+        if argument.value is not UNKNOWN:
+            shown.append((name if index >= len(layer.positional) else None, argument.value))
+    return tuple(shown)
 
 
 def _literal_defaults(definition: ast.Definition) -> dict[str, Any]:
@@ -398,7 +469,8 @@ def _bind_parameters(
         raise Stop(
             Diagnostic(
                 "too-many-arguments",
-                f"{definition.name} takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}",
+                f"{definition.name} takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
+                + (", and this is one more" if names else ""),
                 span=extra.span or site.span,
                 labels=(Label(definition.name_span, "defined here"),),
             )
@@ -408,7 +480,12 @@ def _bind_parameters(
         if name in declared[1:] or (name in declared and name not in names):
             if not isinstance(argument.value, TensorRef):
                 raise Stop(
-                    Diagnostic("bad-argument", f"{name} must be a tensor", span=argument.span)
+                    Diagnostic(
+                        "bad-argument",
+                        f"{name} of {definition.name} must be a tensor,"
+                        f" not {describe(argument.value)}",
+                        span=argument.span,
+                    )
                 )
             inputs[name] = argument.value
         elif name not in names:
@@ -422,6 +499,8 @@ def _bind_parameters(
                     help=f"did you mean {meant}?" if meant else "",
                 )
             )
+        elif name in bound:
+            raise given_twice(name, argument.span, bound[name].span)
         else:
             bound[name] = argument
     env = Env(block.env, kind="block")
@@ -439,6 +518,7 @@ def _bind_parameters(
                     f"{definition.name} needs {parameter.name}",
                     span=site.span,
                     labels=(Label(parameter.span, "has no default"),),
+                    help=f"give it: {definition.name}({parameter.name} = …)",
                 )
             )
         env.names[parameter.name] = value

@@ -16,7 +16,7 @@ from archdsl.ops.arguments import OpError
 from archdsl.ops.op import Need, Op, Tensor, show_value
 from archdsl.syntax import ast
 
-MOST_NODES = 250_000
+MOST_NODES = 100_000
 DEEPEST_CALL = 100
 
 
@@ -25,18 +25,30 @@ class BlockCall:
     """A call of a block, as an error names it."""
 
     name: str
-    arguments: tuple[tuple[str, Any], ...]
+    arguments: tuple[tuple[str | None, Any], ...]
     span: Span | None
     path: str
+    verb: str = "called"
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{k} = {show_argument(v)}" for k, v in self.arguments)
-        where = f", called from {self.span}" if self.span else ""
-        return f"{self.name}({shown}){where} at {self.path}"
+        shown = ", ".join(
+            show_argument(v) if k is None else f"{k} = {show_argument(v)}"
+            for k, v in self.arguments
+        )
+        where = f", {self.verb} from {self.span}" if self.span else ""
+        return f"{self.name}({shown}){where} at {self.path}" if shown else (
+            f"{self.name}{where} at {self.path}"
+        )
 
 
 def show_argument(value: Any) -> str:
-    """An argument as the language writes it; a layer by its name."""
+    """An argument as the language writes it; a layer by its name, a long list cut."""
+    if isinstance(value, (list, tuple)):
+        shown = [show_argument(v) for v in value[:6]] + ["…"] * (len(value) > 6)
+        text = ", ".join(shown)[:100]
+        return f"[{text}]" if isinstance(value, list) else f"({text})"
+    if isinstance(value, TensorRef):
+        return str(value.type) if value.type else "a tensor"
     name = getattr(value, "name", None)
     return name if isinstance(name, str) else show_value(value)
 
@@ -72,6 +84,9 @@ class Context:
     calls: tuple[BlockCall, ...] = ()
     depth: int = 0
     loop: str | None = None
+    again: Span | None = None
+    poisoned: bool = False
+    argument_spans: dict[str, Mapping[str, Span]] = field(default_factory=dict)
     graph: Graph = field(init=False)
     _reported: set[tuple[Any, ...]] = field(default_factory=set)
     _ids: dict[str, int] = field(default_factory=dict)
@@ -99,6 +114,11 @@ class Context:
             diagnostic.with_calls(tuple(str(c) for c in reversed(self.calls)))
         )
 
+    @property
+    def failed(self) -> bool:
+        """Whether a mistake was met, in this network or in a constant that it uses."""
+        return self.poisoned or any(d.severity == "error" for d in self.diagnostics)
+
     def warn(self, code: str, message: str, span: Span | None, *, text: str = "", help: str = "") -> None:
         self.report(Diagnostic(code, message, span, text, help=help, severity="warning"))
 
@@ -116,6 +136,7 @@ class Context:
                 help="give it another name",
             )
         env.names[name] = value
+        env.inner[name] = span
 
     def unique(self, path: str) -> str:
         """A node or scope id for a path: the path itself, then ``path#2``, ``path#3`` …."""
@@ -137,6 +158,10 @@ class Context:
         return Frame(
             identifier, scope.path, scope.numbered, replay=replay or frame.replay
         )
+
+    def describe(self, frame: Frame, **facts: Any) -> None:
+        """Say more of a module call whose frame was entered."""
+        self._scopes[frame.id] = replace(self._scopes[frame.id], **facts)
 
     def add(
         self,
@@ -189,6 +214,7 @@ class Context:
             "loop": self.loop,
         }
         self.graph.add_node(node, **data)
+        self.argument_spans[node] = argument_spans or {}
         connect(self.graph, node, [i.source for i in inputs])
         return [TensorRef(Source(node, i), t) for i, t in enumerate(outputs)]
 
@@ -224,10 +250,10 @@ class Context:
             Diagnostic(
                 "shared-mismatch",
                 f"the module {path} runs again on something that it does not fit",
-                span=span,
+                span=self.again or span,
                 text=what,
-                labels=(Label(known.span, "first run here"),)
-                if known.span and known.span != span
+                labels=(Label(known.span, "built here"),)
+                if known.span and known.span != (self.again or span)
                 else (),
                 help="shared weights need inputs with the same channels or features",
             )
@@ -254,7 +280,7 @@ class Context:
             if stop.diagnostic.code == "too-large":
                 raise TooLarge(stop.diagnostic) from None
         except Poisoned:
-            pass
+            self.poisoned = True
         return UNKNOWN_TENSOR
 
 

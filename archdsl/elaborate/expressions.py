@@ -6,13 +6,14 @@ functions of ``FUNCTIONS``, no number or list beyond its limit, and a budget of 
 
 from __future__ import annotations
 
+import builtins
 import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, Span, suggest
+from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import Dim, DimError, show
 from archdsl.elaborate.values import (
     ABSENT,
@@ -28,15 +29,16 @@ from archdsl.elaborate.values import (
     TensorRef,
 )
 from archdsl.ops import find_public as find
-from archdsl.ops import registered
 from archdsl.ops import names as layer_names
 from archdsl.ops.arguments import Choice, describe
-from archdsl.ops.op import Tensor, signature
+from archdsl.ops.op import Parameter, Tensor, choice_words, signature
 from archdsl.syntax import ast
 
 LONGEST_LIST = 1_000_000
 LARGEST_NUMBER = 2**63
-MOST_STEPS = 20_000_000
+MOST_STEPS = 5_000_000
+MOST_TERMS = 10_000  # of a free size's expression, while it is multiplied out
+DEEPEST_LIST = 50  # how deep lists that are compared may be nested
 
 
 @dataclass
@@ -54,8 +56,21 @@ class Budget:
                     "the specification takes too many steps to expand",
                     span=span,
                     text=f"stopped here after {MOST_STEPS:,} steps",
+                    help="look for a count that is larger than it was meant to be",
                 )
             )
+
+
+def too_long(expr: ast.Node, length: int) -> Stop:
+    """The error for a list that is longer than a specification may make one."""
+    return Stop(
+        Diagnostic(
+            "too-large",
+            f"a list of {length:,} items is too long",
+            span=expr.span,
+            text=f"at most {LONGEST_LIST:,}",
+        )
+    )
 
 
 def bad_value(expr: ast.Node, message: str, *, text: str = "", help: str = "") -> Stop:
@@ -90,7 +105,7 @@ def look_up(name: str, span: Span, env: Env, *, what: str = "name") -> Any:
     if name in FUNCTIONS:
         raise Stop(
             Diagnostic(
-                "bad-value", f"{name} is a function: call it", span=span, help=f"{name}(…)"
+                "bad-value", f"{name} is a function: call it", span=span, help=f"write {name}(…)"
             )
         )
     raise Stop(unknown_name(name, span, env, what))
@@ -98,27 +113,55 @@ def look_up(name: str, span: Span, env: Env, *, what: str = "name") -> Any:
 
 def unknown_name(name: str, span: Span, env: Env, what: str = "name") -> Diagnostic:
     """The error for a name that stands for nothing, with what it may have meant."""
-    meant = suggest(name, [*env.visible(), *layer_names(), *FUNCTIONS, "it"])
+    message = f"there is no {what} {name}"
+    inner = env.inner.get(name)
+    if name in env.inner:
+        labels = (Label(inner, "this one is inside { }"),) if inner is not None else ()
+        help = "a name inside { } is not seen outside: give out what the group gives, with `as`"
+        return Diagnostic("unknown-name", message, span=span, labels=labels, help=help)
+    near = [k for k in env.visible() if not is_network(env.find(k))]
+    meant = suggest(name, [*near, *FUNCTIONS, "it"])
+    if meant is None or what != "name":
+        meant = suggest(name, [*near, *layer_names(), "it"], closeness=0.7) or meant
     help = f"did you mean {meant}?" if meant else ""
     if not meant and name[:1].isupper():
         help = "a free size is declared by its input: input x: [3, H, W]"
-    return Diagnostic("unknown-name", f"there is no {what} {name}", span=span, help=help)
+    elif name == "skip":
+        help = "skip is what a unet keeps of a level: it is seen in join { … } alone"
+    elif not meant and hasattr(builtins, name):
+        help = "nothing of Python can be used here: a specification never runs code"
+    return Diagnostic("unknown-name", message, span=span, help=help)
+
+
+def is_network(value: Any) -> bool:
+    """Whether a name stands for a network, which is no part of another."""
+    if isinstance(value, LayerValue) and isinstance(value.target, BlockDef):
+        return value.target.definition.kind == "network"
+    return isinstance(value, NetworkAlias)
 
 
 def current_tensor(span: Span, env: Env) -> TensorRef:
     """``it``: the tensor that arrives."""
     it = next((e.it for e in env.chain() if e.it is not None), None)
     if it is None:
-        raise Stop(
-            Diagnostic(
-                "no-tensor",
-                "no tensor arrives here",
-                span=span,
-                help="with several inputs, the first pipeline names where it starts:"
-                " left -> conv(64, 3)",
-            )
-        )
+        raise no_tensor(span, env)
     return it
+
+
+def no_tensor(span: Span, env: Env) -> Stop:
+    """The error for a stage at which no tensor arrives."""
+    tensors = [k for e in env.chain() for k, v in e.names.items() if isinstance(v, TensorRef)]
+    start = f"start from a tensor: {tensors[0]} -> …" if tensors else ""
+    several = "with several inputs, the first pipeline names where it starts"
+    return Stop(
+        Diagnostic(
+            "no-tensor",
+            "no tensor arrives here",
+            span=span,
+            text=several if len(tensors) > 1 else "",
+            help=start,
+        )
+    )
 
 
 def _name(expr: ast.Name, env: Env, budget: Budget) -> Any:
@@ -128,6 +171,7 @@ def _name(expr: ast.Name, env: Env, budget: Budget) -> Any:
 def _items(
     expr: ast.ListExpr | ast.TupleExpr, env: Env, budget: Budget
 ) -> list[Any] | tuple[Any, ...]:
+    budget.spend(expr.span, len(expr.items))
     values = [evaluate(item, env, budget) for item in expr.items]
     return values if isinstance(expr, ast.ListExpr) else tuple(values)
 
@@ -136,7 +180,7 @@ def _comprehension(expr: ast.Comprehension, env: Env, budget: Budget) -> list[An
     result = []
     for item in elements(expr.iterable, env, budget):
         inner = Env(env)
-        bind_targets(expr, expr.targets, item, inner)
+        bind_targets(expr.iterable, expr.targets, item, inner)
         if expr.condition is None or truth(expr.condition, inner, budget):
             result.append(evaluate(expr.element, inner, budget))
     return result
@@ -161,8 +205,15 @@ def bind_targets(
         env.names[targets[0]] = item
         return
     if not isinstance(item, (list, tuple)) or len(item) != len(targets):
+        many = isinstance(item, (list, tuple))
+        names = f"the names {', '.join(targets[:-1])} and {targets[-1]}"
         raise bad_value(
-            expr, f"the names {', '.join(targets)} cannot be taken from {describe(item)}"
+            expr,
+            f"{names} cannot be taken from {describe(item)}",
+            text=f"each item is {len(item)} values" if many else "each item is one value",
+            help=f"write one name, or enumerate({expr.span.text}) for a number with each item"
+            if not many and len(targets) == 2
+            else "",
         )
     env.names.update(zip(targets, item, strict=True))
 
@@ -176,7 +227,12 @@ def truth(expr: ast.Expr, env: Env, budget: Budget) -> bool:
         return bool(value)
     if isinstance(value, LayerValue):
         return True
-    raise bad_value(expr, f"a condition must be true or false, not {describe(value)}")
+    if isinstance(value, Dim):
+        raise _free_condition(expr, value)
+    help = ""
+    if isinstance(value, TensorRef):
+        help = "ask for its shape, which is known: it.channels > 3"
+    raise bad_value(expr, f"a condition must be true or false, not {describe(value)}", help=help)
 
 
 def _unary(expr: ast.Unary, env: Env, budget: Budget) -> Any:
@@ -206,12 +262,14 @@ def _binary(expr: ast.Binary, env: Env, budget: Budget) -> Any:
     left = evaluate(expr.left, env, budget)
     right = evaluate(expr.right, env, budget)
     if isinstance(left, (list, tuple)) or isinstance(right, (list, tuple)):
-        return _list_arithmetic(expr, left, right)
+        return _list_arithmetic(expr, left, right, budget)
     _need_number(expr.left, left, expr.op)
     _need_number(expr.right, right, expr.op)
     try:
         if expr.op == "**":
             return _power(expr, left, right)
+        if expr.op in ("*", "%", "//"):
+            _need_few_terms(expr, left, right)
         return _bounded(expr, _ARITHMETIC[expr.op](left, right))
     except ZeroDivisionError:
         raise bad_value(expr, "division by zero", text="the divisor is 0") from None
@@ -227,16 +285,31 @@ def bool_of(expr: ast.Expr, value: Any) -> bool:
     return bool(value)
 
 
-def _list_arithmetic(expr: ast.Binary, left: Any, right: Any) -> Any:
+def _need_few_terms(expr: ast.Binary, left: Any, right: Any) -> None:
+    terms = [len(side.terms) if isinstance(side, Dim) else 1 for side in (left, right)]
+    if terms[0] * terms[1] > MOST_TERMS:
+        raise Stop(
+            Diagnostic(
+                "too-large",
+                "this size has too many terms when it is multiplied out",
+                span=expr.span,
+                text=f"more than {MOST_TERMS:,}",
+            )
+        )
+
+
+def _list_arithmetic(expr: ast.Binary, left: Any, right: Any, budget: Budget) -> Any:
     if expr.op == "+" and type(left) is type(right):
         if len(left) + len(right) > LONGEST_LIST:
-            raise bad_value(expr, f"the list is longer than {LONGEST_LIST:,}")
+            raise too_long(expr, len(left) + len(right))
+        budget.spend(expr.span, (len(left) + len(right)) // 4)
         return left + right
     if expr.op == "*":
         items, count = (left, right) if isinstance(left, (list, tuple)) else (right, left)
         if isinstance(count, int) and not isinstance(count, bool):
             if len(items) * max(count, 0) > LONGEST_LIST:
-                raise bad_value(expr, f"the list is longer than {LONGEST_LIST:,}")
+                raise too_long(expr, len(items) * count)
+            budget.spend(expr.span, len(items) * max(count, 0) // 4)
             return items * count
     raise bad_value(expr, f"{describe(left)} {expr.op} {describe(right)} has no meaning")
 
@@ -250,6 +323,7 @@ def _power(expr: ast.Binary, base: Any, exponent: Any) -> Any:
     if isinstance(base, Dim) and isinstance(exponent, int) and 0 <= exponent <= 8:
         result: Any = 1
         for _ in range(exponent):
+            _need_few_terms(expr, result, base)
             result = result * base
         return result
     if isinstance(base, Dim) or isinstance(exponent, Dim):
@@ -284,28 +358,42 @@ def _compare(expr: ast.Compare, env: Env, budget: Budget) -> bool:
     left = evaluate(expr.first, env, budget)
     for op, right_expr in expr.rest:
         right = evaluate(right_expr, env, budget)
-        if not _compared(expr, op, left, right):
+        if not _compared(expr, op, left, right, budget):
             return False
         left = right
     return True
 
 
-def _compared(expr: ast.Compare, op: str, left: Any, right: Any) -> bool:
+def _compared(expr: ast.Compare, op: str, left: Any, right: Any, budget: Budget) -> bool:
     if op in ("in", "not in"):
         if not isinstance(right, (list, tuple, range)):
             raise bad_value(expr, f"`{op}` needs a list, and this is {describe(right)}")
-        return (left in right) == (op == "in")
+        found = any(_same(expr, left, item, budget) for item in right)
+        return found == (op == "in")
     free = [v for v in (left, right) if isinstance(v, Dim)]
     if free and left != right:
         raise _free_condition(expr, free[0])
     if op in ("==", "!="):
-        return bool(left == right) == (op == "==")
+        return _same(expr, left, right, budget) == (op == "==")
     numbers = all(isinstance(v, (int, float, Dim)) for v in (left, right))
     if free:
         return op in ("<=", ">=")
     if not numbers:
         raise bad_value(expr, f"{describe(left)} {op} {describe(right)} has no meaning")
     return _COMPARISONS[op](left, right)
+
+
+def _same(expr: ast.Compare, left: Any, right: Any, budget: Budget, depth: int = 0) -> bool:
+    """Equality, item by item for lists, within the budget."""
+    budget.spend(expr.span)
+    if not isinstance(left, (list, tuple)) or not isinstance(right, (list, tuple)):
+        return bool(left == right)
+    if depth > DEEPEST_LIST:
+        raise bad_value(expr, f"lists nested more than {DEEPEST_LIST} deep are not compared")
+    if type(left) is not type(right) or len(left) != len(right):
+        return False
+    pairs = zip(left, right, strict=True)
+    return all(_same(expr, one, two, budget, depth + 1) for one, two in pairs)
 
 
 def _free_condition(expr: ast.Node, size: Dim) -> Stop:
@@ -361,17 +449,6 @@ SHAPE_ATTRIBUTES = ("channels", "height", "width", "depth", "length", "features"
 def _attribute(expr: ast.Attribute, env: Env, budget: Budget) -> Any:
     if isinstance(expr.value, ast.Name) and expr.value.id == "nn" and not env.binds("nn"):
         return LayerValue(_foreign(), (Bound(expr.name, expr.name_span),))
-    if expr.name not in SHAPE_ATTRIBUTES:
-        meant = suggest(expr.name, SHAPE_ATTRIBUTES)
-        raise Stop(
-            Diagnostic(
-                "unknown-attribute",
-                f"there is no attribute {expr.name}",
-                span=expr.name_span,
-                text=f"a tensor has {', '.join(SHAPE_ATTRIBUTES[:-1])} and shape[i]",
-                help=f"did you mean {meant}?" if meant else "",
-            )
-        )
     tensor = _tensor(expr, env, budget)
     if expr.name == "shape":
         return list(tensor.dims)
@@ -379,8 +456,11 @@ def _attribute(expr: ast.Attribute, env: Env, budget: Budget) -> Any:
         return tensor.rank
     position = _position(expr.name, tensor.rank)
     if position is None:
+        called = [name for name in SHAPE_ATTRIBUTES if _position(name, tensor.rank) is not None]
         raise bad_value(
-            expr, f"{tensor} has no {expr.name}", text=f"a tensor of {tensor.rank} sizes"
+            expr,
+            f"{tensor} has no {expr.name}",
+            text=f"its sizes are called {', '.join(called)}" if called else "it has no sizes",
         )
     return tensor.dims[position]
 
@@ -404,6 +484,26 @@ def _position(name: str, rank: int) -> int | None:
 
 def _tensor(expr: ast.Attribute, env: Env, budget: Budget) -> Tensor:
     value = evaluate(expr.value, env, budget)
+    if isinstance(value, LabelRef):
+        raise bad_value(
+            expr,
+            f"{expr.span.text} is a weight, which only an argument such as `tie` can take",
+            help=f"a tensor has sizes: name what {value.name} gives with `as`",
+        )
+    if expr.name not in SHAPE_ATTRIBUTES:
+        meant = suggest(expr.name, SHAPE_ATTRIBUTES)
+        is_tensor = isinstance(value, TensorRef)
+        raise Stop(
+            Diagnostic(
+                "unknown-attribute",
+                f"{'a tensor' if is_tensor else describe(value)} has no attribute {expr.name}",
+                span=expr.name_span,
+                text=f"a tensor has {', '.join(SHAPE_ATTRIBUTES[:-1])} and shape[i]"
+                if is_tensor
+                else "only tensors have attributes",
+                help=f"did you mean {meant}?" if meant and is_tensor else "",
+            )
+        )
     if not isinstance(value, TensorRef):
         raise bad_value(expr.value, f"only a tensor has {expr.name}, and this is {describe(value)}")
     return value.known()
@@ -473,14 +573,16 @@ def bind_arguments(callee: Any, expr: ast.Call, env: Env, budget: Budget) -> Any
                 )
             positional.append(bound)
         elif argument.name in named:
-            raise Stop(
-                Diagnostic(
-                    "bad-argument", f"{argument.name} is given twice", span=argument.span
-                )
-            )
+            raise given_twice(argument.name, argument.span, named[argument.name].span)
         else:
             named[argument.name] = bound
     return callee.bind(tuple(positional), named)
+
+
+def given_twice(name: str, span: Span | None, first: Span | None) -> Stop:
+    """The error for an argument that a call has twice."""
+    labels = (Label(first, "given here already"),) if first is not None else ()
+    return Stop(Diagnostic("bad-argument", f"{name} is given twice", span=span, labels=labels))
 
 
 def _argument_value(
@@ -494,6 +596,8 @@ def _argument_value(
             bound = env.find(expr.id)
             if bound is ABSENT or isinstance(bound, LayerValue):
                 return Choice(expr.id)
+        if parameter and parameter.kind.choices and env.find(expr.id) is ABSENT:
+            _need_choice(callee, parameter, expr)
     if isinstance(expr, ast.Name) and env.find(expr.id) is ABSENT and is_choice_only(expr.id):
         return Choice(expr.id)
     if isinstance(expr, ast.Attribute) and isinstance(expr.value, (ast.Name, ast.Attribute)):
@@ -503,6 +607,23 @@ def _argument_value(
         if isinstance(root, ast.Name) and isinstance(env.find(root.id), LabelRef):
             return WeightPath(expr, env.find(root.id))
     return evaluate(expr, env, budget)
+
+
+def _need_choice(callee: LayerValue, parameter: Parameter, expr: ast.Name) -> None:
+    """A bare word that is bound nowhere was meant as one of the choices of its argument."""
+    words = [w for w in parameter.kind.choices if w not in ("true", "false")]
+    if not words or find(expr.id) is not None or expr.id in (*FUNCTIONS, "it"):
+        return
+    meant = suggest(expr.id, words)
+    raise Stop(
+        Diagnostic(
+            "bad-argument",
+            f"{parameter.name} of {callee.name} cannot be {expr.id}",
+            span=expr.span,
+            text=f"{parameter.name} takes {parameter.kind.words}",
+            help=f"did you mean {meant}?" if meant else "",
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -526,16 +647,9 @@ class WeightPath:
         return f"the weight {self.expression.span.text}"
 
 
-_CHOICE_WORDS: set[str] = set()
-
-
 def is_choice_only(word: str) -> bool:
     """Whether a word is a choice that some layer offers, and no layer itself."""
-    if not _CHOICE_WORDS:
-        for cls in registered():
-            for parameter in signature(cls):
-                _CHOICE_WORDS.update(parameter.kind.choices)
-    return word in _CHOICE_WORDS and find(word) is None
+    return word in choice_words() and find(word) is None
 
 
 # The functions of the language ------------------------------------------------------
@@ -561,10 +675,15 @@ def _function(expr: ast.Call, name: str, env: Env, budget: Budget) -> Any:
     if named is not None:
         raise bad_value(named, f"{name} takes no argument called {named.name}")
     values = [evaluate(a.value, env, budget) for a in expr.arguments]
+    for value in values:
+        if isinstance(value, (list, tuple, range)):
+            budget.spend(expr.span, len(value) // 4)
     if any(isinstance(v, Dim) for v in values):
         raise bad_value(expr, f"{name} of a free size is not known when the specification is read")
     try:
         result = FUNCTIONS[name](*values)
+    except _TooLongError as problem:
+        raise too_long(expr, problem.length) from None
     except OverflowError:
         raise bad_value(expr, "the number is too large") from None
     except (TypeError, ValueError, ZeroDivisionError) as problem:
@@ -573,17 +692,23 @@ def _function(expr: ast.Call, name: str, env: Env, budget: Budget) -> Any:
             expr, f"{name} cannot take ({shown})", text=_own_words(str(problem))
         ) from None
     if isinstance(result, list):
-        budget.spend(expr.span, len(result) // 100)
+        budget.spend(expr.span, len(result) // 4)
     return _bounded(expr, result)
 
 
 def _own_words(problem: str) -> str:
-    return problem if problem.startswith("needs") else ""
+    return problem if problem.startswith(("needs", "the lists")) else ""
+
+
+class _TooLongError(Exception):
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
 
 
 def _list(values: Any) -> list[Any]:
-    if isinstance(values, range) and len(values) > LONGEST_LIST:
-        raise OverflowError
+    if isinstance(values, range) and (length := _range_length(values)) > LONGEST_LIST:
+        raise _TooLongError(length)
     if not isinstance(values, (list, tuple, range)):
         raise ValueError("needs a list")
     return list(values)
@@ -602,6 +727,20 @@ def _range(*values: Any) -> list[int]:
     return _list(range(*values))
 
 
+def _range_length(values: range) -> int:
+    """The length of a range, which ``len`` refuses to tell beyond a machine word."""
+    towards = 1 if values.step > 0 else -1
+    return max(0, (values.stop - values.start + values.step - towards) // values.step)
+
+
+def _zip(*lists: Any) -> list[Any]:
+    columns = [_list(values) for values in lists]
+    if len({len(column) for column in columns}) > 1:
+        lengths = " and ".join(str(len(column)) for column in columns)
+        raise ValueError(f"the lists have different lengths: {lengths}")
+    return list(zip(*columns, strict=True))
+
+
 def _round(value: Any, digits: Any = None) -> Any:
     return round(*(_numbers((value, 0))[:1]), *(() if digits is None else (digits,)))
 
@@ -612,7 +751,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "enumerate": lambda values, start=0: [
         (i + _numbers((start, 0))[0], v) for i, v in enumerate(_list(values))
     ],
-    "zip": lambda *lists: [tuple(row) for row in zip(*map(_list, lists), strict=True)],
+    "zip": _zip,
     "min": lambda *values: min(_numbers(values)),
     "max": lambda *values: max(_numbers(values)),
     "sum": lambda values: sum(_numbers((_list(values),))) if values else 0,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
-from archdsl.elaborate.calls import Site, arriving, run_layer
+from archdsl.dims import show_shape
+from archdsl.elaborate.calls import Site, arriving, mend_merge, run_layer
 from archdsl.elaborate.context import MOST_NODES, Context, TooLarge
 from archdsl.elaborate.expressions import bind_targets, elements, evaluate, truth
-from archdsl.elaborate.hints import bind_literal
+from archdsl.elaborate.hints import bind_literal, hints_of
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
     ABSENT,
     UNKNOWN_TENSOR,
+    Bound,
     Env,
     LayerValue,
     Poisoned,
@@ -68,7 +71,10 @@ def _repeat(context: Context, form: ast.Repeat, env: Env, frame: Frame) -> list[
     if count < 0:
         raise Stop(
             Diagnostic(
-                "bad-value", f"repeat cannot run {count} times", span=form.count.span
+                "bad-value",
+                f"repeat cannot run {count} times",
+                span=form.count.span,
+                help="0 times leaves the body out",
             )
         )
     _bound_count(count, form.count.span)
@@ -109,18 +115,31 @@ def _for(context: Context, form: ast.For, env: Env, frame: Frame) -> list[Tensor
 
 
 def _bind_loop(
-    context: Context, form: ast.Node, targets: tuple[str, ...], item: Any, env: Env
+    context: Context, form: ast.For | ast.UNet, targets: tuple[str, ...], item: Any, env: Env
 ) -> None:
     for target in targets:
         if env.parent is not None and env.parent.binds(target):
             context.warn(
                 "shadowed-name",
                 f"{target} hides another {target} further out",
-                form.span,
+                _word(form, target),
+                text="inside the braces this one is meant",
                 help="give it another name",
             )
-    bind_targets(form, targets, item, env)
+    bind_targets(form.iterable, targets, item, env)
     bind_literal(env, targets, form.span)
+    for target in targets:
+        env.inner[target] = _word(form, target)
+
+
+def _word(form: ast.Node, word: str) -> Span:
+    """The place of a name that a form binds: the first such word behind its keyword."""
+    text = form.span.text
+    found = re.compile(rf"\b{re.escape(word)}\b").search(text, re.match(r"\w*", text).end())
+    if found is None:
+        return form.span
+    start = form.span.start
+    return Span(form.span.source, start + found.start(), start + found.end())
 
 
 def _if(context: Context, form: ast.If, env: Env, frame: Frame) -> list[TensorRef]:
@@ -161,11 +180,14 @@ def _residual(
     body = _one(_inside(context, form.body, env, frame, it), form.keyword)[0]
     if not when:
         return [body]
-    if drop:
+    if drop is not None:
         cls = find("drop_path")
         assert cls is not None
         path = frame.implicit("drop_path")
-        body = context.add(build(cls, {"p": drop}), [body], frame, path, form.keyword)[0]
+        hints = hints_of({"p": drop}, env)
+        body = context.add(
+            build(cls, {"p": drop.value}), [body], frame, path, form.keyword, hints=hints
+        )[0]
     shortcut = it
     if form.shortcut is not None:
         shortcut = _one(_inside(context, form.shortcut, env, frame, it), form.keyword)[0]
@@ -185,21 +207,23 @@ def _residual(
 
 def _residual_arguments(
     context: Context, form: ast.Residual, env: Env
-) -> tuple[float, bool]:
-    drop, when = 0.0, True
+) -> tuple[Bound | None, bool]:
+    drop: Bound | None = None
+    when = True
     for argument in form.arguments:
         if argument.name == "when":
             when = truth(argument.value, env, context.budget)
         elif argument.name == "drop_path":
-            drop = evaluate(argument.value, env, context.budget)
-            if isinstance(drop, bool) or not isinstance(drop, (int, float)) or not 0 <= drop <= 1:
+            p = evaluate(argument.value, env, context.budget)
+            if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p <= 1:
                 raise Stop(
                     Diagnostic(
                         "bad-argument",
-                        f"drop_path must be a number from 0 to 1, not {describe(drop)}",
+                        f"drop_path must be a number from 0 to 1, not {describe(p)}",
                         span=argument.span,
                     )
                 )
+            drop = Bound(p, argument.span, argument.value)
         else:
             meant = suggest(argument.name or "", ("when", "drop_path"))
             raise Stop(
@@ -214,7 +238,7 @@ def _residual_arguments(
                     else "residual(drop_path = 0.1) or residual(when = condition)",
                 )
             )
-    return float(drop), when
+    return drop, when
 
 
 def _same_axes(
@@ -244,13 +268,16 @@ def _residual_mismatch(
         span=form.keyword,
         text=f"the body gives {inner}, {what} {outer}",
         labels=labels,
-        help=_mend_residual(form, inner.dims, outer.dims),
+        help=_mend_residual(inner.dims, it.known().dims, kept=shortcut.source == it.source),
     )
 
 
-def _mend_residual(form: ast.Residual, inner: Sequence[Any], outer: Sequence[Any]) -> str:
-    if len(inner) != len(outer) or len(inner) < 2 or form.shortcut is not None:
+def _mend_residual(inner: Sequence[Any], outer: Sequence[Any], *, kept: bool) -> str:
+    """What would mend a residual whose body gives other sizes than come in."""
+    if len(inner) != len(outer) or len(inner) < 2:
         return "make both paths give the same shape"
+    if inner == outer:
+        return "leave the shortcut out: the body gives the shape that comes in"
     if not all(isinstance(s, int) for s in (*inner, *outer)):
         return "make both paths keep the size: padding = same, and no stride"
     channels, *sizes = inner
@@ -259,7 +286,8 @@ def _mend_residual(form: ast.Residual, inner: Sequence[Any], outer: Sequence[Any
     if stride is None or any(-(-b // stride) != a for a, b in zip(sizes, outer[1:], strict=True)):
         return "make both paths keep the size: a convolution of 3 needs padding = 1"
     step = f", stride = {stride}" if stride > 1 else ""
-    return f"give it a shortcut: shortcut {{ conv({channels}, 1{step}) -> bn }}"
+    fits = "give it a shortcut" if kept else "a shortcut that fits"
+    return f"{fits}: shortcut {{ conv({channels}, 1{step}) -> bn }}"
 
 
 def _where_it_changed(
@@ -273,7 +301,9 @@ def _where_it_changed(
         left, right = graph.nodes[before]["shape"], graph.nodes[node]["shape"]
         span = graph.nodes[node]["span"]
         if left != right and span is not None and span != keyword and start.dims != right:
-            return (Label(span, _change(left, right)),)
+            text = _change(left, right)
+            stride = context.argument_spans.get(node, {}).get("stride")
+            return (Label(stride if stride and "size" in text else span, text),)
         node = before
     return ()
 
@@ -284,7 +314,9 @@ def _change(before: Sequence[Any], after: Sequence[Any]) -> str:
         if all(isinstance(a, int) and isinstance(b, int) and a == -(-b // 2) for b, a in pairs):
             return "the size is halved here"
         return "the size changes here"
-    return "the channels change here"
+    if len(before) != len(after):
+        return f"the axes change here, from {show_shape(before)} to {show_shape(after)}"
+    return "the channels change here" if len(before) > 1 else "the features change here"
 
 
 def _dense(context: Context, form: ast.Dense, env: Env, frame: Frame) -> list[TensorRef]:
@@ -298,7 +330,7 @@ def _dense(context: Context, form: ast.Dense, env: Env, frame: Frame) -> list[Te
             span=form.keyword,
             text=f"the body gives {body.known()}, the input is {it.known()}",
             labels=_where_it_changed(context, it, body, form.keyword),
-            help="its body must keep the height and the width",
+            help="its body must keep the height and the width: a convolution of 3 needs padding = 1",
         )
 
     return [merge(context, "concat", [it, body], frame, form.keyword, error=explain)]
@@ -318,13 +350,25 @@ def _branch(context: Context, form: ast.Branch, env: Env, frame: Frame) -> list[
         result = _inside(context, single, names, frame, it)
         paths.append((_one(result, statement.span)[0], statement.span))
     if not paths:
-        raise Stop(Diagnostic("empty-body", "this branch has no path", form.keyword))
+        raise Stop(
+            Diagnostic(
+                "empty-branch",
+                "this branch has no path",
+                form.keyword,
+                help="write a path a line; `identity` is the plain one",
+            )
+        )
     tensors = [tensor for tensor, _ in paths]
     if form.merge is None:
         return tensors
     layer = _merge_layer(context, form.merge, env)
     if len(tensors) == 1:
-        context.warn("dead-path", "a branch with one path merges nothing", form.keyword)
+        context.warn(
+            "single-path",
+            "a branch with one path merges nothing",
+            form.keyword,
+            help="leave the branch out, or add the path that is missing (`identity` for the input)",
+        )
         return tensors
     if any(t.type is None for t in tensors):
         return [UNKNOWN_TENSOR]
@@ -389,8 +433,15 @@ def _branch_mismatch(
         if name == "concat"
         else "every path must give the same shape",
         labels=labels,
-        help=problem.help,
+        help=problem.help or _mend_branch(paths),
     )
+
+
+def _mend_branch(paths: Sequence[tuple[TensorRef, Span]]) -> str:
+    types = [tensor.known() for tensor, _ in paths]
+    if types[0].rank > 1 and len({t.spatial for t in types}) > 1:
+        return "keep the sizes in every path: padding = same, or stride = 1 and padding in a pool"
+    return mend_merge([], types)
 
 
 # U-Nets ---------------------------------------------------------------------------
@@ -421,6 +472,7 @@ def _unet(context: Context, form: ast.UNet, env: Env, frame: Frame) -> list[Tens
     for level in levels:
         it = run_part("encode", level, it)
         skips.extend(_one(it, form.keyword))
+        _name_skip(context, skips[-1], level, len(skips), frame)
         it = run_part("down", level, it)
     it = run_part("bottom", None, it)
     for level, skip in zip(reversed(levels), reversed(skips), strict=True):
@@ -431,6 +483,18 @@ def _unet(context: Context, form: ast.UNet, env: Env, frame: Frame) -> list[Tens
             it = _join(context, form, level, skip, it, frame)
         it = run_part("decode", level, it)
     return _one(it, form.keyword)
+
+
+def _name_skip(
+    context: Context, skip: TensorRef, level: Any, count: int, frame: Frame
+) -> None:
+    """Call a skip by its level, where it has no name yet."""
+    node = context.graph.nodes.get(skip.source.node)
+    if node is None or node["names"] or skip.source.output:
+        return
+    number = level if isinstance(level, int) and not isinstance(level, bool) else count
+    node["names"] = (f"skip{number}" if number >= 0 else f"skip{count}",)
+    node["named_in"] = frame.id
 
 
 def _join(
@@ -449,8 +513,8 @@ def _join(
             f"the skip of level {describe(level)} does not fit what comes up",
             span=form.keyword,
             text=f"the skip is {skip.known()}, {up.known()} comes up",
-            help="pad the convolutions (padding = same) on sizes that halve evenly, or crop the"
-            " skip: join { concat(crop(skip, like = it), it) }",
+            help="keep the sizes (padding = same, and sizes that halve evenly), or cut the skip:"
+            " join { concat(crop(skip, like = it), it) }",
         )
 
     reason = f"the skip of level {describe(level)} must fit what comes up"
@@ -483,12 +547,17 @@ def _scan(context: Context, form: ast.Scan, env: Env, frame: Frame) -> list[Tens
             inner.names[name] = tensor
         inner.it = begin[0]
         result = context.run_body(context, form.body, inner, frame)
-        after = [_carried(form, name, inner) for name, _ in form.carried]
+        after = [
+            _carried(form, name, inner, tensor)
+            for (name, _), tensor in zip(form.carried, begin[1:], strict=True)
+        ]
     finally:
         context.loop = outer
     final = _one(result, form.keyword)[0]
     if any(t.type is None for t in (final, *after)):
         raise Poisoned
+    for state, old, new in zip(form.carried, begin[1:], after, strict=True):
+        _check_carried(context, form, state, old, new)
 
     def explain(problem: OpError) -> Diagnostic:
         return Diagnostic(
@@ -526,12 +595,49 @@ def _initial(
     return run_layer(context, value, site)[0]
 
 
-def _carried(form: ast.Scan, name: str, inner: Env) -> TensorRef:
+def _carried(form: ast.Scan, name: str, inner: Env, before: TensorRef) -> TensorRef:
     """The new value of a carried state: the tensor that the body called by its name."""
     value = inner.names.get(name)
+    if value == before and inner.it is not None and inner.it.type is not None:
+        raise Stop(
+            Diagnostic(
+                "state-not-renewed",
+                f"{name} is carried from step to step, and never renewed",
+                span=_word(form, name),
+                text=f"the body never says `as {name}` outside of inner braces",
+                help=f"name the new state: scan {name} = … {{ … as {name} }}",
+            )
+        )
     if not isinstance(value, TensorRef):
         raise Poisoned
     return value
+
+
+def _check_carried(
+    context: Context,
+    form: ast.Scan,
+    state: tuple[str, ast.Expr],
+    before: TensorRef,
+    after: TensorRef,
+) -> None:
+    """A carried state keeps its shape from step to step."""
+    (name, expr), old, new = state, before.known(), after.known()
+    differs = (old.rank, old.dtype) != (new.rank, new.dtype) or any(
+        isinstance(a, int) and isinstance(b, int) and a != b
+        for a, b in zip(old.dims, new.dims, strict=True)
+    )
+    if differs:
+        span = context.graph.nodes[after.source.node]["span"]
+        raise Stop(
+            Diagnostic(
+                "shape-mismatch",
+                f"the state {name} changes its shape from step to step",
+                span=span or form.keyword,
+                text=f"goes on as {new}",
+                labels=(Label(expr.span, f"starts as {old}"),),
+                help=f"give {name} the same shape at the end of the body as at its start",
+            )
+        )
 
 
 _FORMS: dict[type, Callable[[Context, Any, Env, Frame], list[TensorRef]]] = {

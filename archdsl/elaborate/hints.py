@@ -2,7 +2,8 @@
 
 ``conv(width * 4, 1)`` should give ``nn.Conv2d(width, width * 4, 1)``. A hint is an
 expression whose only names are parameters of the block that it stands in: names
-of ``let`` are replaced by what they stand for, loop variables by their values.
+of ``let`` are replaced by what they stand for, loop variables by their values. Besides
+parameters, ``it.channels`` and ``it.features`` stand for the sizes of what arrives.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def close(expr: ast.Expr, env: Env) -> ast.Expr | None:
                 return None
             closed = tuple((op, e) for op, e in others if e is not None)
             return _fold(ast.Compare(span, start, closed))
+        case ast.Attribute(span, ast.Name(id="it"), ("channels" | "features") as name):
+            return ast.Name(span, f"it.{name}")
         case ast.TupleExpr(span, items):
             closed_items = [close(item, env) for item in items]
             if any(item is None for item in closed_items):

@@ -83,15 +83,18 @@ class Frame:
     def _check_label(self, label: str, span: Span | None) -> None:
         if not self.replay and label in self.used:
             first = self.used[label]
+            again = first == span  # the same place, met again in a loop
             raise Stop(
                 Diagnostic(
                     "duplicate-name",
                     f"the name {label} is taken already",
                     span=span,
-                    text="named again here",
-                    labels=(Label(first, "first named here"),) if first and first != span else (),
-                    help="give every module of a scope its own name: "
-                    f"{label}{{i}}: … in a loop, or repeat … shared for one set of weights",
+                    text="named again by every round of the loop" if again else "named again here",
+                    labels=(Label(first, "first named here"),) if first and not again else (),
+                    help=f"number them: {label}{{i}}: … with the loop's variable, or say"
+                    " `repeat … shared` for one set of weights"
+                    if again
+                    else f"choose another name; {label} alone, without a colon, runs the first again",
                 )
             )
         if label in MODULE_ATTRIBUTES or keyword.iskeyword(label) or label.startswith("__"):

@@ -144,16 +144,20 @@ class LabelRef:
 class Env:
     """Names of one ``{ … }``, inside those around it. ``it`` is the tensor that flows."""
 
-    __slots__ = ("hints", "it", "kind", "names", "network_outputs", "outputs", "parent")
+    __slots__ = ("hints", "inner", "it", "kind", "lets", "names", "network_outputs", "outputs", "parent")
 
     def __init__(self, parent: Env | None = None, kind: str = "body") -> None:
         self.names: dict[str, Any] = {}
         self.parent = parent
         self.it: TensorRef | None = None
         self.hints: dict[str, ast.Expr] = {}
+        self.lets: dict[str, ast.Expr] = {}
         self.outputs: list[TensorRef] | None = None
         self.network_outputs: list[tuple[str, TensorRef, Span | None, bool]] = []
         self.kind = kind
+        shares = parent is not None and kind not in ("file", "network", "block")
+        self.inner: dict[str, Span | None] = parent.inner if parent and shares else {}
+        """Every name bound so far in any `{ … }` of this block, with its place."""
 
     def find(self, name: str) -> Any:
         """The value of a name, or ABSENT where it is bound nowhere."""

@@ -1,4 +1,10 @@
-"""The layers: importing this package registers every one of them."""
+"""The layers: importing this package registers every one of them.
+
+It also holds what a layer of one's own is made of (docs/python.md has an example):
+:class:`Op` and :func:`layer`; the kinds of arguments (:func:`size`, :func:`number` …);
+:class:`Tensor`, :class:`Need` and :class:`OpError` for its shape rule; :class:`Code` and
+:func:`module` for its PyTorch.
+"""
 
 from archdsl.ops import (
     activation,
@@ -19,28 +25,103 @@ from archdsl.ops import (
     shape,
     spatial,
 )
-from archdsl.ops.op import find, find_public, names, registered
+from archdsl.ops.arguments import (
+    Choice,
+    OpError,
+    WeightRef,
+    axes,
+    choice,
+    extent,
+    factors,
+    flag,
+    integer,
+    number,
+    optional,
+    probability,
+    size,
+    sizes,
+    text,
+    weight,
+    whole_list,
+)
+from archdsl.ops.op import (
+    Need,
+    Op,
+    Tensor,
+    find,
+    find_public,
+    layer,
+    names,
+    need_batch,
+    need_float,
+    per_axis,
+    product,
+    registered,
+    resolve_axis,
+)
+from archdsl.ops.torch_text import (
+    Argument,
+    Code,
+    Construct,
+    Verbatim,
+    keyword,
+    module,
+    positional,
+)
 
 __all__ = [
+    "Argument",
+    "Choice",
+    "Code",
+    "Construct",
+    "Need",
+    "Op",
+    "OpError",
+    "Tensor",
+    "Verbatim",
+    "WeightRef",
     "activation",
     "attention",
+    "axes",
+    "choice",
     "conv",
     "embedding",
     "ends",
+    "extent",
+    "factors",
     "find",
     "find_public",
+    "flag",
     "foreign",
     "generate",
+    "integer",
+    "keyword",
+    "layer",
     "linear",
     "loop",
     "merge",
+    "module",
     "names",
+    "need_batch",
+    "need_float",
     "norm",
+    "number",
+    "optional",
     "parts",
+    "per_axis",
     "pool",
+    "positional",
+    "probability",
+    "product",
     "recurrent",
     "registered",
     "regularize",
+    "resolve_axis",
     "shape",
+    "size",
+    "sizes",
     "spatial",
+    "text",
+    "weight",
+    "whole_list",
 ]

@@ -81,22 +81,30 @@ class Kind:
     choices: tuple[str, ...] = ()
 
 
-def describe(value: object) -> str:
-    """A value as the person who wrote it would call it."""
+_LONGEST_SHOWN = 6  # items of a list, in a message
+_LONGEST_TEXT = 40
+
+
+def describe(value: object, depth: int = 0) -> str:
+    """A value as the person who wrote it would call it; a long one is cut."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f'the text "{value}"'
+        short = value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"
+        return f'the text "{short}"'
     if isinstance(value, Choice):
         return f"the name {value.word}"
     if isinstance(value, Dim):
         return f"the free size {show(value)}"
-    if isinstance(value, tuple):
-        return "(" + ", ".join(describe(v) for v in value) + ")"
-    if isinstance(value, list):
-        return "[" + ", ".join(describe(v) for v in value) + "]"
+    if isinstance(value, (tuple, list)):
+        opener, closer = "()" if isinstance(value, tuple) else "[]"
+        if depth > 2:
+            return f"{opener}…{closer}"
+        items = [describe(v, depth + 1) for v in value[:_LONGEST_SHOWN]]
+        items += ["…"] if len(value) > _LONGEST_SHOWN else []
+        return f"{opener}{', '.join(items)}{closer}"
     if isinstance(value, (int, float)):
         return repr(value)
     return str(value)

@@ -25,7 +25,8 @@ def sinusoidal_position(x: torch.Tensor, base: float = 10000.0) -> torch.Tensor:
     position = torch.arange(length, dtype=dtype, device=x.device).unsqueeze(1)
     even = torch.arange(0, features, 2, dtype=dtype, device=x.device)
     angle = position * base ** (-even / features)
-    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :features].to(x.dtype)
+    waves = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+    return waves[:, :features].to(x.dtype)
 '''
 
 
@@ -70,7 +71,7 @@ def _multihead(op: Op, features: int, *more: Argument, call: str, **rest: dict[s
     return module(
         "nn.MultiheadAttention",
         positional("embed_dim", features),
-        positional("num_heads", op.arguments["heads"]),
+        positional("heads", op.arguments["heads"]),
         keyword("dropout", op.arguments.get("dropout", 0.0), 0.0),
         keyword("bias", op.arguments.get("bias", True), True),
         *more,

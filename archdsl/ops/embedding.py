@@ -105,7 +105,7 @@ class PositionEmbedding(Op):
             )
         need.fixed(x.features, "the number of features")
         error = OpError(
-            "too-many-positions",
+            "out-of-range",
             f"position_embedding has {self.num_embeddings} positions, and"
             f" {show(x.dims[0])} come in",
             text=f"the input is {x}",

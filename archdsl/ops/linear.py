@@ -35,8 +35,9 @@ class Linear(Op):
         features = need.fixed(
             x.features,
             "the number of features",
-            help="average over the free sizes first (global_avg_pool -> flatten), pool to a fixed"
-            " size (adaptive_avg_pool(7) -> flatten), or fix the input's size",
+            help="average over the free sizes first (global_avg_pool -> flatten, or mean(1) of a"
+            " sequence), pool to a fixed size (adaptive_avg_pool(7) -> flatten), or fix the size"
+            " in the input",
         )
         if self.tie and self.tie.shape != (self.out_features, features):
             raise OpError(

@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 from archdsl.conditions import Condition, decide
 from archdsl.diagnostics import Span
-from archdsl.dims import Dim, Size, show, show_shape
+from archdsl.dims import Dim, Size, show, show_shape, symbols
 from archdsl.ops.arguments import Kind, OpError
 from archdsl.ops.torch_text import Argument, Code, keyword
 
@@ -137,10 +137,17 @@ class Need:
         raise OpError(
             "free-size",
             f"{what} must be known, and is {show(size)} here",
-            text=f"{what} is {show(size)}, known only when the network runs",
-            help=help,
+            text=f"a weight has a fixed size, and {_listed(sorted(symbols(size)))} known only"
+            " when the network runs",
+            help=help or "write it as a number in the input",
             input=0,
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """«H is», «H and W are»."""
+    *others, last = names
+    return f"{', '.join(others)} and {last} are" if others else f"{last} is"
 
 
 class Op:
@@ -228,19 +235,92 @@ AnyOp = TypeVar("AnyOp", bound=Op)
 
 
 @dataclass_transform(frozen_default=True)
-def layer(name: str, *aliases: str, family: str = "custom") -> Callable[[type[AnyOp]], type[AnyOp]]:
-    """Register a class as the layer ``name``, under ``aliases`` too."""
+def layer(
+    name: str, *aliases: str, family: str = "custom", replace: bool = False
+) -> Callable[[type[AnyOp]], type[AnyOp]]:
+    """Register a class as the layer ``name``, under ``aliases`` too.
+
+    The same class defined again (a notebook's cell run twice) takes the place of the
+    earlier one; ``replace`` lets it take that of any other, a built-in one too. Raises ValueError
+    for a name that is taken, TypeError for a class that cannot be a layer.
+    """
 
     def register(cls: type[AnyOp]) -> type[AnyOp]:
+        _check_class(cls, name)
+        for taken in () if replace else (name, *aliases):
+            _check_free(cls, taken)
         made = dataclass(frozen=True)(cls)
         made.name, made.aliases, made.family = name, aliases, family
+        for called in (name, *aliases):
+            _forget(called)
         _REGISTRY[name] = made
-        for alias in aliases:
-            _ALIASES[alias] = name
-        _SIGNATURES.pop(made, None)
+        _ALIASES.update(dict.fromkeys(aliases, name))
+        _CHOICE_WORDS.clear()
         return made
 
     return register
+
+
+def _check_class(cls: type, name: str) -> None:
+    """Refuse a class that would fail only when it is used."""
+    if not (isinstance(cls, type) and issubclass(cls, Op)):
+        raise TypeError(f"a layer is a class derived from archdsl.Op, and {cls!r} is not")
+    if cls.internal:
+        return
+    if not (name.isidentifier() and name.isascii()):
+        raise ValueError(f"a layer cannot be called {name!r}: letters, digits and underscores")
+    for method, what in (("infer", "no shape rule"), ("code", "no PyTorch")):
+        if getattr(cls, method) is getattr(Op, method):
+            raise TypeError(f"the layer {name} has {what}: give it the method {method}")
+    annotated = {key for base in cls.__mro__ for key in base.__dict__.get("__annotations__", {})}
+    for key, value in vars(cls).items():
+        if not isinstance(value, dataclasses.Field):
+            continue
+        if key not in annotated:
+            raise TypeError(f"{key} of the layer {name} has no type: {key}: int = …")
+        if hasattr(Op, key):
+            raise TypeError(f"{key} is a name of archdsl.Op itself: call this argument otherwise")
+    for key, annotation in cls.__dict__.get("__annotations__", {}).items():
+        given = vars(cls).get(key)
+        if "ClassVar" in str(annotation) or isinstance(given, dataclasses.Field):
+            continue
+        raise TypeError(
+            f"{key} of the layer {name} does not say what it takes: {key}: int = size(), or"
+            " another of the kinds in archdsl.ops"
+        )
+
+
+def _check_free(cls: type, name: str) -> None:
+    known = find(name)
+    if known is None or (known.__module__, known.__qualname__) == (cls.__module__, cls.__qualname__):
+        return
+    what = "an alias of" if known.name != name else "the name of"
+    raise ValueError(
+        f"{name} is {what} the layer {known.__module__}.{known.__qualname__}: choose another name,"
+        " or say replace=True"
+    )
+
+
+def _forget(name: str) -> None:
+    """Take a name from the layer that has it; one without its name is gone with its aliases."""
+    _ALIASES.pop(name, None)
+    known = _REGISTRY.pop(name, None)
+    if known is not None:
+        for alias in [a for a, owner in _ALIASES.items() if owner == name]:
+            del _ALIASES[alias]
+        _SIGNATURES.pop(known, None)
+
+
+_CHOICE_WORDS: set[str] = set()
+
+
+def choice_words() -> set[str]:
+    """The bare words that some layer offers as choices."""
+    if not _CHOICE_WORDS:
+        for cls in registered():
+            for parameter in signature(cls):
+                _CHOICE_WORDS.update(parameter.kind.choices)
+    return _CHOICE_WORDS
 
 
 def find(name: str) -> type[Op] | None:
@@ -293,7 +373,7 @@ def build(cls: type[Op], arguments: Mapping[str, Any]) -> Op:
                 "missing-argument",
                 f"{cls.name} needs {parameter.name}",
                 text=f"{parameter.name} is missing",
-                help=f"give it {parameter.kind.words}: {call_form(cls)}",
+                help=f"give it {parameter.kind.words}: {short_form(cls)}",
             )
     unknown = [key for key in arguments if key not in {p.name for p in signature(cls)}]
     if unknown:
@@ -339,6 +419,13 @@ def call_form(cls: type[Op]) -> str:
         else:
             parts.append(f"{parameter.name} = {show_value(parameter.default)}")
     return f"{cls.name}({', '.join(parts)})" if parts else cls.name
+
+
+def short_form(cls: type[Op]) -> str:
+    """The signature with what must be given alone: ``conv(out_channels, kernel_size, …)``."""
+    required = [p.name for p in signature(cls) if p.required]
+    more = ["…"] if len(required) < len(signature(cls)) else []
+    return f"{cls.name}({', '.join([*required, *more])})"
 
 
 def show_value(value: Any) -> str:
@@ -387,7 +474,8 @@ def need_float(op: Op, tensor: Tensor) -> None:
             "wrong-dtype",
             f"{op.name} takes real numbers, and this input holds indices",
             text=f"the input is {tensor}",
-            help="embed it first: embedding(count, features)",
+            help="embed it first: embedding(count, features); real numbers are declared without"
+            " `int`: input x: [3, H, W]",
             input=0,
         )
 

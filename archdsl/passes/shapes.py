@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from archdsl.conditions import Solution, solve
-from archdsl.diagnostics import ArchError, Diagnostic
+from archdsl.diagnostics import ArchError, Diagnostic, suggest
 from archdsl.dims import symbols
-from archdsl.graph import Graph, Source, diagnose, in_order, inputs, inputs_of, op_of, outputs
-from archdsl.ops.arguments import OpError
+from archdsl.graph import (
+    Graph,
+    Source,
+    connect,
+    diagnose,
+    graph_error,
+    in_order,
+    inputs,
+    op_of,
+    outputs,
+    places_of,
+    scopes,
+)
+from archdsl.ops.arguments import OpError, WeightRef
 from archdsl.ops.op import Need, Op, Tensor
+from archdsl.passes.structure import place_node
+
+
+@dataclass(frozen=True)
+class _Module:
+    """A module as its first node has it."""
+
+    op: Op
+    weights: Mapping[str, tuple[int, ...]]
+    node: str
 
 
 def infer_shapes(graph: Graph) -> Graph:
-    """A copy of the graph with types, shapes and conditions inferred from its inputs on.
+    """A copy of the graph with types, shapes, paths and conditions inferred from its inputs on.
 
     Raises ArchError with a message for every node that is at fault.
     """
-    result = graph.copy()
-    result.graph = {**graph.graph, "conditions": []}
-    result.graph["scopes"] = dict(graph.graph.get("scopes") or {})
+    result = _copy(graph)
     diagnostics: list[Diagnostic] = []
-    modules: dict[str, tuple[Op, dict[str, tuple[int, ...]]]] = {}
+    modules: dict[str, _Module] = {}
     for node in in_order(result):
         try:
-            _infer(result, node, modules, diagnostics)
+            place_node(result, node)
+            _infer(result, node, modules)
         except ArchError as error:
             diagnostics.extend(error.diagnostics)
             result.nodes[node].pop("types", None)
@@ -33,8 +56,11 @@ def infer_shapes(graph: Graph) -> Graph:
             diagnostics.append(diagnose(result, node, problem))
             result.nodes[node].pop("types", None)
     diagnostics.extend(_check_ends(result))
+    if not diagnostics:
+        diagnostics.extend(_check_references(result, modules))
     if diagnostics:
         raise ArchError(diagnostics)
+    _keep_reasons(result, graph)
     solution = conditions_of(result)
     if not solution.possible:
         conflict = solution.conflict
@@ -51,67 +77,188 @@ def infer_shapes(graph: Graph) -> Graph:
     return result
 
 
-def _infer(
-    graph: Graph,
-    node: str,
-    modules: dict[str, tuple[Op, dict[str, tuple[int, ...]]]],
-    diagnostics: list[Diagnostic],
-) -> None:
+def _copy(graph: Graph) -> Graph:
+    """A graph of its own to write into. Raises ArchError where nodes are no names."""
+    for node in graph:
+        if not isinstance(node, str):
+            message = f"a node is called by a text, and {node!r} is none"
+            raise ArchError([Diagnostic("bad-graph", message)])
+    result: Graph = graph.copy()
+    result.graph = {**graph.graph, "conditions": []}
+    result.graph["scopes"] = dict(graph.graph.get("scopes") or {})
+    name = re.sub(r"\W+", "_", str(graph.graph.get("name") or "network"), flags=re.ASCII)
+    result.graph["name"] = f"_{name}" if name[0].isdigit() else name
+    scopes(result)
+    return result
+
+
+def _keep_reasons(graph: Graph, before: Graph) -> None:
+    """Conditions that the graph had already keep the words that they were given."""
+    known = {
+        (c.kind, c.left, c.right, c.span): c for c in before.graph.get("conditions") or ()
+    }
+    graph.graph["conditions"] = [
+        known.get((c.kind, c.left, c.right, c.span), c) for c in graph.graph["conditions"]
+    ]
+
+
+def _infer(graph: Graph, node: str, modules: dict[str, _Module]) -> None:
     data = graph.nodes[node]
     data.pop("types", None)
     op = op_of(graph, node)
-    sources = inputs_of(graph, node)
+    sources = _sources(graph, node, op)
     types: list[Tensor] = []
     for source in sources:
         known: Sequence[Tensor] | None = graph.nodes[source.node].get("types")
         if known is None:
             return  # what went wrong there was said there
         if source.output >= len(known):
-            raise OpError("bad-graph", f"{source.node} has no output {source.output}")
+            count = f"{len(known)} output{'s' * (len(known) != 1)}"
+            message = f"{source.node} has {count}, and no output {source.output}"
+            raise OpError("bad-graph", message)
         types.append(known[source.output])
-    _check_count(op, len(sources))
+    op = _tied_again(op, modules)
     need = Need(data.get("span"))
     data["types"] = op.infer(types, need)
     data["shape"] = data["types"][0].dims
-    data["args"] = op.arguments
+    data["op"], data["args"] = op.name, op.arguments
     graph.graph["conditions"].extend(
         c if c.span else replace(c, reason=f"{c.reason} (at {node})") for c in need.conditions
     )
-    path = data.setdefault("path", node)
-    weights = op.weights(types)
-    known_module = modules.setdefault(path, (op, weights))
-    if known_module != (op, weights) and (weights or known_module[1]):
-        raise OpError(
-            "shared-mismatch",
-            f"the nodes that share the module {path} differ",
-            text="nodes with one path are one module: give this one a path of its own",
-        )
+    _remember(data["path"], _Module(op, op.weights(types), node), modules)
+    graph.remove_edges_from(list(graph.in_edges(node, keys=True)))
+    connect(graph, node, sources)
 
 
-def _check_count(op: Op, count: int) -> None:
+def _sources(graph: Graph, node: str, op: Op) -> list[Source]:
+    """The inputs of a node; a merge closes ranks where one is gone, another layer cannot."""
+    placed = places_of(graph, node)
+    found = [placed[k] for k in sorted(placed)]
     if op.source:
-        wanted = count == 0
+        if found:
+            raise _wrong_inputs(f"{op.name} takes no input, and {_edges(len(found))} in")
     elif op.variadic:
-        wanted = count >= 1
+        if not found:
+            raise _wrong_inputs(f"{op.name} merges what comes in, and no edge comes in")
+    elif not len(op.inputs) - op.optional_inputs <= len(found) <= len(op.inputs):
+        takes = "one input" if op.inputs == ("input",) else f"the inputs {', '.join(op.inputs)}"
+        raise _wrong_inputs(f"{op.name} takes {takes}, and {_edges(len(found))} in")
+    elif list(sorted(placed)) != list(range(len(found))):
+        absent = next(i for i in range(len(op.inputs)) if i not in placed)
+        place = f"input {absent} ({op.inputs[absent]})" if absent < len(op.inputs) else "an input"
+        raise _wrong_inputs(f"{op.name} has no {place.removeprefix('an ')} where a later one is given")
+    return found
+
+
+def _edges(count: int) -> str:
+    if not count:
+        return "no edge comes"
+    return "one edge comes" if count == 1 else f"{count} edges come"
+
+
+def _wrong_inputs(message: str) -> OpError:
+    return OpError("wrong-inputs", message, help="an edge into a node is one of its inputs")
+
+
+def _tied_again(op: Op, modules: Mapping[str, _Module]) -> Op:
+    """The op with the shape of the weight that it uses as it is now."""
+    tie = getattr(op, "tie", None)
+    owner = modules.get(tie.path) if isinstance(tie, WeightRef) else None
+    if owner is None or tie.name not in owner.weights:
+        return op
+    now = replace(tie, shape=tuple(owner.weights[tie.name]))
+    return dataclasses.replace(op, tie=now)  # type: ignore[type-var]  # made by `layer`
+
+
+def _remember(path: str, module: _Module, modules: dict[str, _Module]) -> None:
+    """Keep a module by its path; nodes that share the path are that module run again."""
+    first = modules.setdefault(path, module)
+    if first.op == module.op and first.weights == module.weights:
+        return
+    if first.op != module.op:
+        differ = f"{first.node} is {_shown(first.op)}, {module.node} is {_shown(module.op)}"
     else:
-        wanted = len(op.inputs) - op.optional_inputs <= count <= len(op.inputs)
-    if not wanted:
-        takes = "no input" if op.source else ", ".join(op.inputs)
-        raise OpError("wrong-inputs", f"{op.name} takes {takes}, and {count} edges come in")
+        name, shape = next(
+            (n, s) for n, s in module.weights.items() if first.weights.get(n) != s
+        )
+        other = list(first.weights.get(name, ()))
+        differ = f"its {name} is {other} for {first.node}, and {list(shape)} is needed here"
+    raise OpError(
+        "shared-mismatch",
+        f"the nodes that share the module {path} differ: {differ}",
+        text="nodes with one path are one module",
+        help="change them alike, or give this node a path of its own",
+    )
+
+
+def _shown(op: Op) -> str:
+    arguments = ", ".join(f"{k} = {v}" for k, v in op.arguments.items())
+    return f"{op.name}({arguments})" if arguments else op.name
 
 
 def _check_ends(graph: Graph) -> list[Diagnostic]:
     found = []
     if not inputs(graph):
-        found.append(Diagnostic("no-input", "the graph has no input node", graph.graph.get("span")))
+        message = "the graph has no input node"
+        help = 'graph.add_node("image", op="input", args={"sizes": [3, 224, 224]})'
+        found.append(Diagnostic("no-input", message, graph.graph.get("span"), help=help))
     if not outputs(graph):
-        found.append(Diagnostic("no-output", "the graph has no output node", graph.graph.get("span")))
+        message = "the graph has no output node"
+        help = 'graph.add_node("output", op="output"), with an edge into it'
+        found.append(Diagnostic("no-output", message, graph.graph.get("span"), help=help))
+    for node in inputs(graph):
+        if not _is_variable(node):
+            found.append(graph_error(graph, node, f"an input cannot be called {node!r}"))
+    seen: dict[str, str] = {}
     for node in outputs(graph):
-        types = graph.nodes[node].get("types")
+        data = graph.nodes[node]
+        types = data.get("types")
         if types and types[0].batch != "free":
             message = f"the output {node} does not depend on any input"
-            found.append(Diagnostic("no-batch-axis", message, graph.nodes[node].get("span")))
+            found.append(graph_error(graph, node, message, code="no-batch-axis"))
+        name = (data.get("names") or (node,))[0] or node
+        if not _is_variable(name):
+            help = '"names": ("logits",) gives it a name'
+            message = f"an output cannot be called {name!r}"
+            found.append(graph_error(graph, node, message, help=help))
+        elif name in seen:
+            message = f"the output {name} is there twice: {seen[name]} and {node}"
+            found.append(graph_error(graph, node, message, code="duplicate-name"))
+        seen.setdefault(name, node)
     return found
+
+
+def _is_variable(name: str) -> bool:
+    return name.isidentifier() and name.isascii() and not name.startswith("_")
+
+
+def _check_references(graph: Graph, modules: Mapping[str, _Module]) -> list[Diagnostic]:
+    """What nodes name beside their edges must be there: tied weights, beginnings of loops."""
+    found: list[Diagnostic] = []
+    for node, data in graph.nodes(data=True):
+        tie = data["args"].get("tie")
+        if isinstance(tie, WeightRef):
+            found.extend(_check_tie(graph, node, tie, modules))
+        begin = data["args"].get("begin") if data["op"] == "scan end" else None
+        if begin is not None and (begin not in graph or graph.nodes[begin]["op"] != "scan"):
+            found.append(graph_error(graph, node, f"the scan {begin} that ends here is not there"))
+    return found
+
+
+def _check_tie(
+    graph: Graph, node: str, tie: WeightRef, modules: Mapping[str, _Module]
+) -> list[Diagnostic]:
+    owner = modules.get(tie.path)
+    if owner is None or tie.name not in owner.weights:
+        meant = suggest(tie.path, [p for p, m in modules.items() if tie.name in m.weights])
+        message = f"the weight {tie.path}.{tie.name} that {node} uses is not there"
+        help = f"did you mean {meant}.{tie.name}?" if meant else "leave tie out of its args"
+        return [graph_error(graph, node, message, code="unknown-name", help=help)]
+    shape = tuple(owner.weights[tie.name])
+    if shape == tie.shape:
+        return []
+    message = f"the tied weight {tie.path}.{tie.name} is {list(shape)}, not {list(tie.shape)}"
+    return [graph_error(graph, node, message, code="tied-shape")]
 
 
 def conditions_of(graph: Graph) -> Solution:
@@ -133,7 +280,7 @@ def input_types(graph: Graph) -> dict[str, Tensor]:
 def output_types(graph: Graph) -> dict[str, Tensor]:
     """The type of every output, by name, in order."""
     return {
-        (graph.nodes[node].get("names") or (node,))[0]: graph.nodes[node]["types"][0]
+        (graph.nodes[node].get("names") or (node,))[0] or node: graph.nodes[node]["types"][0]
         for node in outputs(graph)
     }
 

@@ -21,7 +21,12 @@ from tests.ops.strategies import CASES, Case
 
 each_case = pytest.mark.parametrize("case", [pytest.param(c, id=c.name) for c in CASES])
 BATCHES: list[Batch] = ["free", "free", "free", "one", "none"]
-unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
+# Half of what a test of a whole network gets: there are two tests a layer.
+unhurried = settings(
+    max_examples=settings().max_examples // 2,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def drawn(case: Case, data: st.DataObject) -> tuple[Op, int]:

@@ -58,7 +58,7 @@ def test_at_known_sizes(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(max_examples=settings.default.max_examples // 2 if settings.default else 100)
+@settings(max_examples=settings().max_examples // 2)
 def test_at_free_sizes(name: str, data: st.DataObject) -> None:
     tensors = data.draw(alike(st.sampled_from([1, 2, 3, H, W, 2 * H])), label="inputs")
     if name in {"matmul", "bilinear", "crop", "resize"}:

@@ -1,4 +1,4 @@
-"""The zoo against torchvision: the same names and shapes, and with the same weights the same output.
+"""The zoo against torchvision: the same names and shapes; with the same weights, the same output.
 
 No torchvision is needed: what it gives was measured once (reference/README.md), with
 weights that are remade here from their names and shapes.

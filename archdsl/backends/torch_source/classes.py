@@ -9,8 +9,9 @@ channels follows it; one that differs otherwise becomes a parameter of its own.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.backends.torch_source.names import class_name, expression, python, unique, variable
@@ -22,6 +23,26 @@ from archdsl.ops.torch_text import Argument, Construct, same
 from archdsl.syntax import ast
 
 SlotId = tuple[Any, ...]
+
+
+class _Any:
+    """The value of a constant in an instance that has no such member: whatever fits the others."""
+
+    def __repr__(self) -> str:
+        return "ANY"
+
+
+ANY = _Any()
+
+
+def agree(left: Sequence[Any], right: Sequence[Any]) -> bool:
+    """Whether two rows of values are the same wherever both have one."""
+    return len(left) == len(right) and all(
+        a is ANY or b is ANY or same(a, b) for a, b in zip(left, right, strict=True)
+    )
+
+
+_WHICH = {"it.channels": 0, "it.features": -1}
 
 
 @dataclass
@@ -75,12 +96,32 @@ class ClassPlan:
     parameters: list[Parameter] = field(default_factory=list)
     texts: dict[SlotId, str] = field(default_factory=dict)
     omitted: set[SlotId] = field(default_factory=set)
-    taken: set[str] = field(default_factory=set)
+    kept: dict[SlotId, str] = field(default_factory=dict)
+    """Constants of calls that depend on a parameter: the attributes that keep them."""
+
+    locals: dict[str, str] = field(default_factory=dict)
+    """Local variables of the constructor, with their values."""
+    optional: str | None = None
+    """The member that some instances do without, such as the ``downsample`` of a residual."""
+    switch: str = ""
+    """The parameter that says whether the optional member is there."""
+    shape: Any = None
+    bypassed: dict[Any, str] = field(default_factory=dict)
 
     @property
     def unit(self) -> Unit:
-        """The first instance, that stands for all."""
-        return self.units[0]
+        """The instance that stands for all: the first that has every member."""
+        return next((u for u in self.units if self.has_optional(u)), self.units[0])
+
+    def has_optional(self, unit: Unit) -> bool:
+        return self.optional is None or any(m.name == self.optional for m in unit.members)
+
+    def members(self, unit: Unit) -> list[Leaf | Unit | None]:
+        """The members of an instance, with None where it lacks the optional one."""
+        if self.has_optional(unit):
+            return list(unit.members)
+        position = next(i for i, m in enumerate(self.unit.members) if m.name == self.optional)
+        return [*unit.members[:position], None, *unit.members[position:]]
 
 
 def is_plain(leaf: Leaf) -> bool:
@@ -146,6 +187,22 @@ def plan_classes(root: Unit, graph: Graph, taken: set[str]) -> tuple[list[ClassP
     return planner.plans, planner.by_scope
 
 
+LARGEST_OPTIONAL = 40  # members of a block in which an optional one is looked for
+
+
+def _may_lack(member: Leaf | Unit) -> bool:
+    """Whether a member is one that a class can do without: a labelled module, or a residual's sum.
+
+    Where it is missing, its last input takes the place of its output.
+    """
+    if not member.name.isidentifier():
+        return False
+    if isinstance(member, Leaf) and member.op.name == "add":
+        return len(member.inputs) == 2 and member.inputs[0] != member.inputs[1]
+    plain = isinstance(member, Unit) or (is_plain(member) and member.labelled)
+    return plain and len(member.inputs) == 1
+
+
 class _Planner:
     def __init__(self, graph: Graph, taken: set[str]) -> None:
         self.graph = graph
@@ -155,6 +212,7 @@ class _Planner:
         self.index: dict[str, int] = {}
         self._known: dict[Any, ClassPlan] = {}
         self._by_path: dict[str, ClassPlan] = {}
+        self._of_name: dict[tuple[str, str], list[ClassPlan]] = {}
 
     # Shapes -----------------------------------------------------------------------
 
@@ -165,15 +223,21 @@ class _Planner:
                 self.collect(member)
         if is_inline(unit):
             return
-        key = (unit.scope.kind, unit.scope.name, self._shape(unit))
-        plan = self._known.get(key)
+        shape = self._shape(unit)
+        key = (unit.scope.kind, unit.scope.name, shape)
+        plan = self._known.get(key) or self._nearly(unit, shape)
         if plan is None:
             name = unit.scope.name if unit.scope.kind != "network" else self.graph.graph.get("name")
             plan = ClassPlan(
-                unique(class_name(name or "network"), self.taken), [], is_sequential(unit)
+                unique(class_name(name or "network"), self.taken),
+                [],
+                is_sequential(unit),
+                shape=shape,
+                bypassed=self._bypassed(unit),
             )
-            self._known[key] = plan
             self.plans.append(plan)
+            self._of_name.setdefault(key[:2], []).append(plan)
+        self._known[key] = plan
         self.by_scope[unit.scope.id] = plan
         first = self._by_path.get(unit.scope.path)
         if first is None:
@@ -186,9 +250,49 @@ class _Planner:
             message = f"the module {unit.scope.path} runs twice, and not in the same way"
             raise ArchError([Diagnostic("shared-mismatch", message, span=unit.scope.span)])
 
-    def _shape(self, unit: Unit) -> Any:
+    def _nearly(self, unit: Unit, shape: Any) -> ClassPlan | None:
+        """A class that the unit fits but for one member that it, or all of the class, does without."""
+        for plan in self._of_name.get((unit.scope.kind, unit.scope.name), ()):
+            if plan.optional is not None or plan.sequential:
+                continue
+            name = plan.bypassed.get(shape)
+            if name is None:
+                own = self._bypassed(unit)
+                name = own.get(plan.shape)
+                if name is None:
+                    continue
+                # classes stand behind those that they use: what the new member needs came later
+                self.plans.remove(plan)
+                self.plans.append(plan)
+            plan.optional = name
+            return plan
+        return None
+
+    def _bypassed(self, unit: Unit) -> dict[Any, str]:
+        """The shapes of a unit without one of its members, whose input passes it by."""
+        if unit.scope.kind == "network" or len(unit.members) > LARGEST_OPTIONAL:
+            return {}
+        found: dict[Any, str] = {}
+        for position, member in enumerate(unit.members):
+            if not _may_lack(member):
+                continue
+            gives = member.outputs if isinstance(member, Unit) else [Source(member.node)]
+            later = [s for m in unit.members[position + 1 :] for s in m.inputs]
+            once = [m.name for m in unit.members].count(member.name) == 1
+            if len(gives) == 1 and once and member.inputs[-1] not in (*later, *unit.outputs):
+                found[self._shape(unit, without=member)] = member.name
+        return found
+
+    def _shape(self, unit: Unit, without: Leaf | Unit | None = None) -> Any:
         refs: dict[Source, Any] = {s: ("in", i) for i, s in enumerate(unit.inputs)}
-        members = tuple(self._member_shape(m, i, refs) for i, m in enumerate(unit.members))
+        rows = []
+        for member in unit.members:
+            if member is without:
+                gives = member.outputs[0] if isinstance(member, Unit) else Source(member.node)
+                refs[gives] = refs.get(member.inputs[-1])
+            else:
+                rows.append(self._member_shape(member, len(rows), refs))
+        members = tuple(rows)
         outputs = tuple(refs.get(s) for s in unit.outputs)
         return (unit.numbered, len(unit.inputs), members, outputs)
 
@@ -208,12 +312,11 @@ class _Planner:
         for i in range(len(member.data["types"])):
             refs[Source(member.node, i)] = ("m", index, i)
         name = member.name if code.module is not None else None
-        names = tuple(member.data.get("names") or ())
         loop = refs.get(Source(member.data["loop"])) if member.data.get("loop") else None
         tie = getattr(member.op, "tie", None)
         return (
             "leaf", name, member.op.name, code.call, code.targets, tuple(code.after.items()),
-            _construct_shape(code.module), tuple(code.constants), inputs, names, loop,
+            _construct_shape(code.module), tuple(code.constants), inputs, loop,
             tie.path if tie else None,
         )
 
@@ -228,18 +331,35 @@ class _Planner:
 
     def slots(self, plan: ClassPlan) -> Iterator[Slot]:
         """The constants of a class, in the order of its members."""
-        yield from self._slots_of([u.members for u in plan.units], ())
+        first = plan.units.index(plan.unit)
+        order = [first, *(i for i in range(len(plan.units)) if i != first)]
+        rows = [plan.members(plan.units[i]) for i in order]
+        for slot in self._slots_of(rows, ()):
+            values = [ANY] * len(order)
+            for index, value in zip(order, slot.values, strict=True):
+                values[index] = value
+            yield replace(slot, values=values)
 
-    def _slots_of(self, rows: Sequence[Sequence[Leaf | Unit]], prefix: SlotId) -> Iterator[Slot]:
+    def _slots_of(
+        self, rows: Sequence[Sequence[Leaf | Unit | None]], prefix: SlotId
+    ) -> Iterator[Slot]:
         for position, column in enumerate(zip(*rows, strict=True)):
             at = (*prefix, position)
-            if isinstance(column[0], Leaf):
-                yield from _leaf_slots([m for m in column if isinstance(m, Leaf)], at)
-                continue
-            units = [m for m in column if isinstance(m, Unit)]
-            if is_inline(units[0]):
-                yield from self._slots_of([u.members for u in units], at)
-                continue
+            present = [i for i, m in enumerate(column) if m is not None]
+            for slot in self._column_slots([column[i] for i in present], at):
+                values = [ANY] * len(column)
+                for index, value in zip(present, slot.values, strict=True):
+                    values[index] = value
+                yield replace(slot, values=values)
+
+    def _column_slots(self, column: list[Leaf | Unit | None], at: SlotId) -> Iterator[Slot]:
+        if isinstance(column[0], Leaf):
+            yield from _leaf_slots([m for m in column if isinstance(m, Leaf)], at)
+            return
+        units = [m for m in column if isinstance(m, Unit)]
+        if is_inline(units[0]):
+            yield from self._slots_of([u.members for u in units], at)
+        else:
             yield from self._unit_slots(units, at)
 
     def _unit_slots(self, units: list[Unit], at: SlotId) -> Iterator[Slot]:
@@ -319,9 +439,11 @@ class _Solver:
         self.parameters: dict[str, Parameter] = {}
         self.is_network = plan.unit.scope.kind == "network"
         self.environments = [_arguments(planner.graph, u) for u in plan.units]
+        self.rows = [plan.members(u) for u in plan.units]
         self.producers = self._find_producers()
         self.by_member: dict[SlotId, list[Slot]] = {}
         self.by_values: dict[Any, str] = {}
+        self.sums: dict[tuple[Source, int], tuple[int, dict[str, int]]] = {}
 
     def _find_producers(self) -> dict[Source, tuple[str, Any]]:
         """What gives every tensor of the first instance: an input, a leaf, a unit."""
@@ -364,17 +486,36 @@ class _Solver:
         names = expression_names(slot.hint)
         if not names:
             return None
-        for environment, value in zip(self.environments, slot.values, strict=True):
+        arriving = {n: self._arriving(n) for n in names if n.startswith("it.")}
+        if None in arriving.values():
+            return None
+        for index, value in enumerate(slot.values):
+            if value is ANY:
+                continue
+            environment = {**self.environments[index]}
+            environment.update({n: sizes[index] for n, sizes in arriving.items() if sizes})
             if not all(_is_scalar(environment.get(n, slot)) for n in names):
                 return None
             if not same(_evaluate(slot.hint, environment), value):
                 return None
+        rename: dict[str, str] = {}
         for name in names:
-            self._block_parameter(name)
+            if name in arriving:
+                text = self._input_parameter(0, _WHICH[name], arriving[name] or [])
+                if text is None:
+                    return None
+                rename[name] = text
+            else:
+                self._block_parameter(name)
         try:
-            return expression(slot.hint, {})
+            return expression(slot.hint, rename)
         except ValueError:
             return None
+
+    def _arriving(self, name: str) -> list[Any] | None:
+        """``it.channels`` or ``it.features`` in every instance, taken as the sizes of its input."""
+        inputs = self.plan.unit.inputs
+        return self._size(inputs[0], _WHICH[name]) if inputs else None
 
     def _block_parameter(self, name: str) -> None:
         if name in self.parameters:
@@ -392,7 +533,7 @@ class _Solver:
         if slot.follows is None:
             return None
         for which in (0, -1):
-            if self._size(slot.follows, which) == slot.values:
+            if agree(self._size(slot.follows, which) or (), slot.values):
                 found = self.trace(slot.follows, which, 0)
                 if found is not None:
                     return found
@@ -403,29 +544,43 @@ class _Solver:
         row = self._row(source)
         if row is None:
             return None
-        result = []
+        result: list[Any] = []
         for other in row:
+            if other is None:
+                result.append(ANY)
+                continue
             dims = type_of(self.graph, other).dims
             if not dims or not isinstance(dims[which], int):
                 return None
             result.append(dims[which])
         return result
 
-    def _row(self, source: Source) -> list[Source] | None:
+    def _row(self, source: Source) -> list[Source | None] | None:
         """The tensors that stand where one of the first instance's stands."""
         kind, what = self.producers.get(source, ("", None))
         if kind == "input":
             return [u.inputs[what] for u in self.plan.units]
         if kind == "leaf":
             _, at = what
-            members = [_member_at(u, at) for u in self.plan.units]
-            return [Source(m.node, source.output) for m in members if isinstance(m, Leaf)]
+            members = [self._member_at(row, at) for row in self.rows]
+            return [
+                Source(m.node, source.output) if isinstance(m, Leaf) else None for m in members
+            ]
         if kind == "unit":
             unit, at = what
             position = unit.outputs.index(source)
-            others = [_member_at(u, at) for u in self.plan.units]
-            return [m.outputs[position] for m in others if isinstance(m, Unit)]
+            others = [self._member_at(row, at) for row in self.rows]
+            return [m.outputs[position] if isinstance(m, Unit) else None for m in others]
         return None
+
+    @staticmethod
+    def _member_at(row: list[Leaf | Unit | None], at: SlotId) -> Leaf | Unit | None:
+        member = row[at[0]]
+        for position in at[1:]:
+            if not isinstance(member, Unit):
+                return None
+            member = member.members[position]
+        return member
 
     def trace(self, source: Source, which: int, depth: int) -> str | None:
         """How the channels (0) or features (-1) of a tensor come about, in terms of parameters."""
@@ -451,37 +606,44 @@ class _Solver:
         if isinstance(member, Leaf) and member.op.name == "concat":
             return self._sum(member, which, depth)
         for before in member.inputs:
-            if self._size(before, which) == size:
+            if agree(self._size(before, which) or (), size):
                 return self.trace(before, which, depth + 1)
         return None
 
     def _own_size(self, at: SlotId, size: list[Any]) -> str | None:
         """The text of an argument that sets the size that comes out."""
         for slot in self.by_member.get(at, ()):
-            if slot.follows is None and slot.values == size and not slot.name.startswith("in_"):
+            if slot.follows is None and agree(slot.values, size) and not slot.name.startswith("in_"):
                 return self.texts[slot.id]
         return None
 
     def _sum(self, member: Leaf, which: int, depth: int) -> str | None:
-        parts: list[str] = []
+        """The channels of a concatenation: the sum of what its inputs have, like terms together."""
+        constant = 0
+        terms: dict[str, int] = {}
         for source in member.inputs:
-            size = self._size(source, which)
-            if size is None:
-                return None
-            text = self.trace(source, which, depth + 1)
-            if text is None:
-                if any(v != size[0] for v in size):
-                    return None
-                text = str(size[0])
-            parts.append(text)
-        if all(p.isdigit() for p in parts):
+            known = self.sums.get((source, which))
+            if known is None:
+                size = self._size(source, which)
+                text = self.trace(source, which, depth + 1)
+                known = self.sums.get((source, which))
+                if known is None:
+                    if text is None and (size is None or any(v != size[0] for v in size)):
+                        return None
+                    known = (size[0] if size and text is None else 0, {text: 1} if text else {})
+            constant += known[0]
+            for text, count in known[1].items():
+                terms[text] = terms.get(text, 0) + count
+        self.sums[(Source(member.node), which)] = (constant, terms)
+        if not terms:
             return None
-        if len(set(parts)) == 1:
-            return f"{len(parts)} * {_grouped(parts[0])}"
-        return " + ".join(_ungroup_sum(p) for p in parts)
+        parts = [str(constant)] if constant else []
+        parts.extend(f"{n} * {_grouped(t)}" if n > 1 else _grouped_sum(t) for t, n in terms.items())
+        return " + ".join(parts)
 
     def _input_parameter(self, index: int, which: int, size: list[Any]) -> str | None:
-        varies = any(v != size[0] for v in size)
+        known = [v for v in size if v is not ANY]
+        varies = any(v != known[0] for v in known)
         scope = self.plan.unit.scope
         if self.is_network or (scope.kind == "group" and not varies):
             return None
@@ -496,16 +658,14 @@ class _Solver:
         return name
 
     def _constant(self, slot: Slot) -> str | None:
-        first = slot.values[0]
-        if any(not same(v, first) for v in slot.values):
+        known = [v for v in slot.values if v is not ANY]
+        if any(not same(v, known[0]) for v in known):
             return None
-        return python(first)
+        return python(known[0])
 
     def _by_value(self, slot: Slot) -> str | None:
         for parameter in self.parameters.values():
-            if len(parameter.values) == len(slot.values) and all(
-                same(a, b) for a, b in zip(parameter.values, slot.values, strict=True)
-            ):
+            if agree(parameter.values, slot.values):
                 return variable(parameter.name)
         return self.by_values.get(_vector(slot.values))
 
@@ -516,15 +676,58 @@ class _Solver:
         follows = None
         if slot.follows in self.plan.unit.inputs:
             for which in (0, -1):
-                if self._size(slot.follows, which) == slot.values:
+                if agree(self._size(slot.follows, which) or (), slot.values):
                     follows = (self.plan.unit.inputs.index(slot.follows), which)
                     break
-        self.parameters[name] = Parameter(name, slot.values, order=1000, follows=follows)
+        filler = next(v for v in slot.values if v is not ANY)
+        values = [filler if v is ANY else v for v in slot.values]
+        self.parameters[name] = Parameter(name, values, order=1000, follows=follows)
         return variable(name)
 
     def finish(self) -> None:
+        """Order the parameters, and keep what calls need of them as attributes."""
+        optional = self.plan.optional
+        if optional is not None:
+            lacking = next(m for m in self.plan.unit.members if m.name == optional)
+            wanted = "residual" if isinstance(lacking, Leaf) and lacking.is_function else optional
+            name = unique(wanted, {*self.parameters})
+            given = [self.plan.has_optional(u) for u in self.plan.units]
+            self.parameters[name] = Parameter(name, given, False, True, 2000)
+            self.plan.switch = variable(name)
+        names = {variable(p) for p in self.parameters}
+        taken = {m.name for m in self.plan.unit.members}
+        attributes: dict[str, str] = {}
+        for at, slots in self.by_member.items():
+            for slot in slots:
+                text = self.texts[slot.id]
+                if slot.id[len(at)] != "c" or not names & set(re.findall(r"[A-Za-z_]\w*", text)):
+                    continue
+                attribute = attributes.get(text) or unique(slot.name, taken)
+                attributes[text] = self.plan.kept[slot.id] = attribute
+        self._name_lets()
         ordered = sorted(self.parameters.values(), key=lambda p: (p.has_default, p.order))
         self.plan.parameters = ordered
+
+
+    def _name_lets(self) -> None:
+        """Constants of the block's body that several calls use become local variables."""
+        for name, expr in self.plan.unit.scope.lets.items():
+            if isinstance(expr, (ast.Name, ast.Literal_)) or name in self.parameters:
+                continue
+            rename = {
+                f"it.{what}": p.name
+                for p in self.parameters.values()
+                for what, which in (("channels", 0), ("features", -1))
+                if p.follows == (0, which)
+            }
+            if any(n not in self.parameters and n not in rename for n in expression_names(expr)):
+                continue
+            text = expression(expr, rename)
+            users = [i for i, t in self.texts.items() if t == text and i not in self.plan.kept]
+            if len(users) >= 2:
+                local = unique(variable(name), {variable(p) for p in self.parameters})
+                self.plan.locals[local] = text
+                self.texts.update(dict.fromkeys(users, local))
 
 
 def _vector(values: Sequence[Any]) -> Any:
@@ -536,16 +739,8 @@ def _grouped(text: str) -> str:
     return f"({text})" if any(op in text for op in (" + ", " - ", " if ", " // ", " / ", " % ")) else text
 
 
-def _ungroup_sum(text: str) -> str:
+def _grouped_sum(text: str) -> str:
     return f"({text})" if " if " in text else text
-
-
-def _member_at(unit: Unit, at: SlotId) -> Leaf | Unit:
-    member: Leaf | Unit = unit
-    for position in at:
-        assert isinstance(member, Unit)
-        member = member.members[position]
-    return member
 
 
 def _block_scope(graph: Graph, unit: Unit) -> Any:

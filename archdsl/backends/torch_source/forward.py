@@ -54,6 +54,10 @@ class Forward:
         self.shows_shapes = len(plan.units) == 1
         self.loops: dict[str, tuple[str, str]] = {}
         self.pinned: set[str] = set()
+        self.states: dict[Source, str] = {}
+        """Tensors that a scan starts from, and what it calls them."""
+        self.paths: set[Source] = set()
+        """Tensors that meet two or more others in one merge."""
 
     # Entry ------------------------------------------------------------------------
 
@@ -63,7 +67,7 @@ class Forward:
         self._name_inputs()
         members = list(self.unit.members)
         training = self._training_only(members)
-        steps = self._steps(members, None)
+        steps = self._steps(members, self.unit.scope.loop)
         for index, step in enumerate(steps):
             following = steps[index + 1] if index + 1 < len(steps) else None
             inside = _first(step) in training
@@ -76,13 +80,20 @@ class Forward:
             later = len(steps) - index - 1
             self._step(step, following, later, conditional=inside)
         self.depth = 0
+        self._flush_at_the_end()
+        self.lines = _rolled(_without_idle_deletes(self.lines))
         self._return()
         return self.lines
 
     def _count_uses(self) -> None:
         for member in self.unit.members:
-            for source in member.inputs:
+            for source in _used_by(member):
                 self.uses[source] = self.uses.get(source, 0) + 1
+            if isinstance(member, Leaf) and member.op.name == "scan":
+                names = member.data.get("names") or ()
+                self.states.update(zip(member.inputs[1:], names[1:], strict=False))
+            if len(set(member.inputs)) >= 3:
+                self.paths.update(member.inputs)
         for source in self.unit.outputs:
             self.uses[source] = self.uses.get(source, 0) + 1
 
@@ -90,6 +101,8 @@ class Forward:
         for index, source in enumerate(self.unit.inputs):
             if self.unit.scope.kind == "network":
                 name = variable(source.node)
+            elif source in self.unit.input_names:
+                name = variable(self.unit.input_names[source])
             elif index == 0:
                 name = "x"
             else:
@@ -160,9 +173,15 @@ class Forward:
             self._flush_pending()
             self._loop(*step)
             return
+        if isinstance(step, Leaf) and step.code.call == "{self}" and not step.data.get("names"):
+            self.vars[Source(step.node)] = self._module(step)
+            return
         if not self._continues(step):
             self._flush_pending(keep=set(step.inputs))
         arguments = [self._read(s) for s in step.inputs]
+        if step.name == self.plan.optional and not isinstance(step, tuple):
+            self._optional(step, arguments)
+            return
         depth = max((self.pending.pop(s, ("", 0))[1] for s in step.inputs), default=0)
         text = self._call(step, arguments)
         outputs = self._outputs(step)
@@ -176,7 +195,7 @@ class Forward:
         targets = names[0]
         if isinstance(step, Leaf):
             targets = _fill(step.code.targets, names)
-            if all(n == "_" for n in names[1:]) and "," in step.code.targets and "(" in step.code.targets:
+            if len(names) > 1 and "(" in step.code.targets and all(n == "_" for n in names[1:]):
                 targets = f"{names[0]}, _"
         elif len(names) > 1:
             targets = ", ".join(names)
@@ -187,6 +206,21 @@ class Forward:
                 if index < len(names) and names[index] != "_":
                     self._line(f"{names[index]} = {_fill(after, [names[index]])}")
         self._delete(dead, names, later)
+
+    def _optional(self, step: Leaf | Unit, arguments: list[str]) -> None:
+        """A member that some instances do without: its last input passes it by there."""
+        if step.inputs[-1] in self.pending:
+            self._flush_pending()
+            arguments = [self._read(s) for s in step.inputs]
+        name = arguments[-1]
+        self._release(step.inputs)
+        (output,) = self._outputs(step)
+        self.vars[output] = name
+        self.holder[name] = output
+        is_function = isinstance(step, Leaf) and step.is_function
+        test = f"self.{self.plan.switch}" if is_function else f"{self._module(step)} is not None"
+        self.lines.append(Line(f"if {test}:", self.depth))
+        self.lines.append(Line(f"{name} = {self._call(step, arguments)}", self.depth + 1))
 
     def _call(self, step: Leaf | Unit, arguments: list[str]) -> str:
         if isinstance(step, Unit):
@@ -247,20 +281,18 @@ class Forward:
         return name
 
     def _preferred(self, source: Source, step: Leaf | Unit) -> str | None:
-        names = self.graph.nodes[source.node].get("names") or ()
-        if isinstance(step, Leaf) and source.output < len(names) and names[source.output]:
+        """The name that the specification gives a tensor; a path of a branch is called by its label."""
+        data = self.graph.nodes[source.node]
+        names = data.get("names") or ()
+        here = data.get("named_in", self.unit.scope.id) == self.unit.scope.id
+        if here and source.output < len(names) and names[source.output]:
             return variable(names[source.output])
-        if isinstance(step, Unit) and source.output < len(names) and names[source.output]:
-            return variable(names[source.output]) if "x" in self.holder else None
-        labelled = step.labelled if isinstance(step, Leaf) else step.scope.kind != "network"
-        if "x" in self.holder and labelled and step.name.isidentifier() and self._is_label(step):
-            return variable(step.name) if step.name != "x" else None
+        if self.states.get(source) and self.uses.get(source) == 1:
+            return variable(self.states[source])
+        labelled = step.labelled if isinstance(step, Leaf) else step.name.isidentifier()
+        if labelled and step.name.isidentifier() and source in self.paths and "x" in self.holder:
+            return variable(step.name)
         return None
-
-    def _is_label(self, step: Leaf | Unit) -> bool:
-        return isinstance(step, Leaf) or step.scope.kind == "group" or not step.name[-1:].isdigit() or (
-            not step.name.startswith(step.scope.name)
-        )
 
     def _delete(self, dead: list[str], assigned: list[str], later: int) -> None:
         """Let go of what is not used again, where the function goes on for long enough to matter."""
@@ -341,7 +373,7 @@ class Forward:
         if changed:
             left, right = (", ".join(part) for part in zip(*changed, strict=True))
             self._line(f"{left} = {right}")
-        self._release([*end.inputs[1:]])
+        self._release(_used_by(end)[1:])
         self.uses[end.inputs[0]] -= 1
 
     def _finish_loop(self, end: Leaf, carried: int, states: list[str], results: str) -> None:
@@ -360,7 +392,6 @@ class Forward:
     # Return -----------------------------------------------------------------------
 
     def _return(self) -> None:
-        self._flush_pending_into_return()
         if self.result is None:
             text = ", ".join(self._read(s) for s in self.unit.outputs)
             self._close(f"return {text}", text)
@@ -389,14 +420,79 @@ class Forward:
             return
         self.lines.append(Line(line))
 
-    def _flush_pending_into_return(self) -> None:
+    def _flush_at_the_end(self) -> None:
+        """A call left for the next line is written, or is what is returned."""
         self.pending.clear()
+
+
+def _without_idle_deletes(lines: list[Line]) -> list[Line]:
+    """Drop the deletion of a variable that one of the next two lines assigns anew."""
+    result: list[Line] = []
+    for index, line in enumerate(lines):
+        if line.text.startswith("del "):
+            soon = {
+                target.strip(" ()")
+                for later in lines[index + 1 : index + 3]
+                for target in later.text.partition(" = ")[0].split(",")
+                if later.depth == line.depth and " = " in later.text
+            }
+            left = [n for n in line.text[4:].split(", ") if n not in soon]
+            if not left:
+                continue
+            line = Line(f"del {', '.join(left)}", line.depth)
+        result.append(line)
+    return result
+
+
+LONGEST_PERIOD = 24
+
+
+def _rolled(lines: list[Line]) -> list[Line]:
+    """Three or more equal runs of lines, as ``repeat … shared`` gives them, as one loop."""
+    result: list[Line] = []
+    texts = [(line.text, line.depth) for line in lines]
+    index = 0
+    while index < len(lines):
+        period, count = _repeats(texts, index)
+        if count < 3:
+            result.append(lines[index])
+            index += 1
+            continue
+        depth = lines[index].depth
+        result.append(Line(f"for _ in range({count}):", depth))
+        body = lines[index : index + period]
+        result.extend(Line(line.text, line.depth + 1, line.comment) for line in body)
+        index += period * count
+    return result
+
+
+def _repeats(texts: list[tuple[str, int]], start: int) -> tuple[int, int]:
+    """The shortest run of lines from a place on that repeats, and how often."""
+    for period in range(1, LONGEST_PERIOD + 1):
+        end = start + period
+        if texts[start : start + 1] != texts[end : end + 1]:
+            continue
+        run = texts[start:end]
+        count = 1
+        while texts[end : end + period] == run:
+            count += 1
+            end += period
+        if count >= 3:
+            return period, count
+    return 1, 1
 
 
 def _nests(step: Leaf) -> bool:
     """Whether its call reads its one input once, so that an expression can stand there."""
     code = step.code
     return code.call.count("{0}") == 1 and code.targets == "{0}" and not code.after
+
+
+def _used_by(member: Leaf | Unit) -> list[Source]:
+    """What a member reads. The end of a scan knows the states that came in, and does not read them."""
+    if isinstance(member, Leaf) and member.op.name == "scan end":
+        return [member.inputs[0], *member.inputs[1 + member.data["args"].get("carried", 0) :]]
+    return member.inputs
 
 
 def _first(step: Any) -> int:

@@ -31,9 +31,12 @@ def lay_out(line: str, indent: int, *, comment: str = "") -> list[str]:
         return [margin + head, inner + body, margin + tail]
     lines = [margin + head]
     items = _items(body)
+    element, loop = _comprehension(body) if len(items) == 1 else ("", "")
+    if loop:
+        lines.extend([*lay_out(element, indent + 4), *lay_out(loop, indent + 4)])
+        return [*lines, margin + tail]
     for item in items:
-        comma = "," if len(items) > 1 or not item.startswith("*") else ","
-        lines.extend(lay_out(item + comma, indent + 4))
+        lines.extend(lay_out(item + ",", indent + 4))
     return [*lines, margin + tail]
 
 
@@ -47,7 +50,8 @@ def _split_pair(line: str) -> tuple[int, int] | None:
         return min(around) if around else outer
     top = [(s, e) for s, e in pairs if not any(a < s and e < b for a, b in pairs)]
     filled = [(s, e) for s, e in top if e > s + 1]
-    return filled[-1] if filled else None
+    # a subscript or a short call behind a long one is no place to break
+    return max(reversed(filled), key=lambda pair: pair[1] - pair[0], default=None)
 
 
 def _pairs(line: str) -> list[tuple[int, int]]:
@@ -79,6 +83,16 @@ def _code(line: str) -> list[tuple[int, str]]:
         else:
             result.append((position, char))
     return result
+
+
+def _comprehension(body: str) -> tuple[str, str]:
+    """The element of a comprehension and its loop, or nothing."""
+    depth = 0
+    for position, char in _code(body):
+        depth += (char in _OPEN) - (char in _CLOSE)
+        if not depth and body.startswith(" for ", position):
+            return body[:position], body[position + 1 :]
+    return "", ""
 
 
 def _items(body: str) -> list[str]:

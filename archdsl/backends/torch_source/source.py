@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from archdsl.backends.torch_source.classes import (
@@ -75,12 +77,11 @@ class _Writer:
 
     def _title(self) -> str:
         name = self.graph.graph.get("name") or "network"
-        doc = (self.graph.graph.get("doc") or "").strip().splitlines()
-        first = doc[0].strip() if doc else ""
-        title = f"{name}: {first}" if first else f"{name}."
-        if not title.endswith((".", "!", "?", ":")):
-            title += "."
-        return _docstring_text(title)[:84]
+        span = self.graph.graph.get("span")
+        origin = PurePath(span.source.name).name if span else ""
+        if not origin.endswith(".arch") or len(name + origin) > 55:
+            return f"{name}, written by archdsl."
+        return _docstring_text(f"{name}, written by archdsl from {origin}.")
 
     def _imports(self, body: str) -> str:
         standard = sorted(i for i in self.imports if not i.startswith(("import torch", "from torch")))
@@ -128,9 +129,11 @@ class _Writer:
         if doc:
             lines.extend(doc)
             lines.append("")
-        lines.extend(self._constructor(plan, keyed))
+        constructor = self._constructor(plan, keyed)
+        lines.extend(constructor)
         if not plan.sequential:
-            lines.append("")
+            if constructor:
+                lines.append("")
             lines.extend(self._forward(plan))
         return "\n".join(lines)
 
@@ -144,11 +147,15 @@ class _Writer:
     def _constructor(self, plan: ClassPlan, keyed: bool) -> list[str]:
         members = [(i, m) for i, m in enumerate(plan.unit.members) if _has_module(m)]
         lines = lay_out(f"def __init__({self._signature(plan.parameters)}) -> None:", 4)
+        local = [
+            row for name, text in plan.locals.items() for row in lay_out(f"{name} = {text}", 8)
+        ]
         if plan.sequential:
+            lines.extend(local)
             entries = self._sequence(plan, plan.unit.members, ())
             lines.extend(lay_out(f"super().__init__({entries})", 8))
             return lines
-        lines.append("        super().__init__()")
+        lines.extend(["        super().__init__()", *local])
         seen: set[str] = set()
         for index, member in members:
             if member.name in seen:
@@ -156,9 +163,19 @@ class _Writer:
             seen.add(member.name)
             text = self._construct(plan, member, (index,))
             target = f'self["{member.name}"]' if member.name[:1].isdigit() else f"self.{member.name}"
+            if member.name == plan.optional:
+                lines.append(f"        {target}: nn.Module | None = None")
+                lines.append(f"        if {plan.switch}:")
+                lines.extend(lay_out(f"{target} = {text}", 12))
+                continue
             lines.extend(lay_out(f"{target} = {text}", 8))
+        if any(m.name == plan.optional and not _has_module(m) for m in plan.unit.members):
+            lines.append(f"        self.{plan.switch} = {plan.switch}")
+        kept = {attribute: plan.texts[identifier] for identifier, attribute in plan.kept.items()}
+        for attribute, text in kept.items():
+            lines.extend(lay_out(f"self.{attribute} = {text}", 8))
         lines.extend(self._ties(plan))
-        if len(lines) == 2 and not seen:
+        if len(lines) == 2 and not plan.parameters:
             return []
         return lines
 
@@ -233,6 +250,10 @@ class _Writer:
         if all(m.name == str(i) for i, m in enumerate(members)):
             folded = _fold_equal(texts)
             return (EXPLODE if len(folded) > 1 else "") + ", ".join(folded)
+        counted = _counted([m.name for m in members]) if len(set(texts)) == 1 else None
+        if counted is not None and len(members) >= 3:
+            entry = f'(f"{counted[0]}{{i}}", {texts[0]})'
+            return f"OrderedDict([{entry} for i in {counted[1]}])"
         pairs = ", ".join(f'("{m.name}", {t})' for m, t in zip(members, texts, strict=True))
         return f"OrderedDict([{mark}{pairs}])"
 
@@ -297,8 +318,12 @@ def _constants(plan: ClassPlan) -> Callable[[Leaf], dict[str, str]]:
     places = {id(m): i for i, m in enumerate(plan.unit.members)}
 
     def texts(leaf: Leaf) -> dict[str, str]:
-        position = places[id(leaf)]
-        return {c: plan.texts[(position, "c", c)] for c in leaf.code.constants}
+        result = {}
+        for constant in leaf.code.constants:
+            identifier = (places[id(leaf)], "c", constant)
+            attribute = plan.kept.get(identifier)
+            result[constant] = f"self.{attribute}" if attribute else plan.texts[identifier]
+        return result
 
     return texts
 
@@ -324,14 +349,28 @@ def _fold_equal(texts: list[str]) -> list[str]:
     return result
 
 
+def _counted(names: Sequence[str]) -> tuple[str, str] | None:
+    """The common stem of names that count on by one, and their range."""
+    matches = [re.fullmatch(r"(\w*?\D)(0|[1-9]\d*)", name) for name in names]
+    found = [(m[1], int(m[2])) for m in matches if m]
+    if len(found) != len(names) or len({stem for stem, _ in found}) != 1:
+        return None
+    stem, first = found[0]
+    if [number for _, number in found] != list(range(first, first + len(names))):
+        return None
+    return stem, f"range({first}, {first + len(names)})" if first else f"range({len(names)})"
+
+
 def _docstring(unit: Unit, graph: Graph) -> list[str]:
     doc = unit.scope.doc if unit.scope.kind != "network" else graph.graph.get("doc") or ""
-    lines = [_docstring_text(line.rstrip()) for line in doc.strip().splitlines()]
+    paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", doc.strip())]
+    lines = [_docstring_text(p) for p in paragraphs if p]
     if not lines:
         return []
-    if lines[-1] and lines[-1][-1] not in ".!?:":
+    lines = [line for p in lines for line in (p, "")][:-1]
+    if lines[-1][-1:].isalnum():
         lines[-1] += "."
-    lines = [part for line in lines for part in textwrap.wrap(line, 81) or [""]]
+    lines = [part for line in lines for part in textwrap.wrap(line, 78) or [""]]
     if len(lines) == 1 and len(lines[0]) <= 78:
         return [f'    """{lines[0]}"""']
     return [f'    """{lines[0]}', *(f"    {line}".rstrip() for line in lines[1:]), '    """']

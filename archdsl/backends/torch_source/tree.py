@@ -44,6 +44,7 @@ class Unit:
     members: list[Leaf | Unit] = field(default_factory=list)
     inputs: list[Source] = field(default_factory=list)
     outputs: list[Source] = field(default_factory=list)
+    input_names: dict[Source, str] = field(default_factory=dict)
 
     @property
     def numbered(self) -> bool:
@@ -69,6 +70,7 @@ class _Builder:
         self.alive = live_nodes(graph)
         self.index = {node: i for i, node in enumerate(graph)}
         self.feeds = {n: inputs_of(graph, n) for n in graph if n in self.alive}
+        self.same: dict[Source, Source] = {}
         self._drop_identities()
         self.chains = {n: self._chain(n) for n in self.feeds}
         self.consumers: dict[str, list[tuple[str, Source]]] = {}
@@ -78,7 +80,7 @@ class _Builder:
 
     def _drop_identities(self) -> None:
         """A function that gives back what it takes is no line of the source."""
-        same: dict[Source, Source] = {}
+        same = self.same
         for node in in_order(self.graph):
             if node not in self.feeds:
                 continue
@@ -136,6 +138,7 @@ class _Builder:
                 unit.members.append(self._leaf(name, unit.scope))
         if scope:
             self._ends(unit, nodes, inside)
+            unit.input_names = self.input_names(unit)
         else:
             unit.inputs = [Source(n) for n in nodes if self.graph.nodes[n]["op"] == "input"]
             unit.outputs = [
@@ -201,10 +204,22 @@ class _Builder:
                 if source.node not in inside and source not in seen:
                     seen.add(source)
                     unit.inputs.append(source)
+        declared = [self.same.get(s, s) for _, s in unit.scope.inputs]
+        unit.inputs.sort(key=lambda s: declared.index(s) if s in declared else len(declared))
         used: set[Source] = set()
         for node in nodes:
             used.update(s for c, s in self.consumers.get(node, ()) if c not in inside)
-        unit.outputs = sorted(used, key=lambda s: (self.index[s.node], s.output))
+        named = [self.same.get(s, s) for s in unit.scope.outputs]
+        unit.outputs = sorted(
+            used,
+            key=lambda s: (
+                named.index(s) if s in named else len(named), self.index[s.node], s.output
+            ),
+        )
+
+    def input_names(self, unit: Unit) -> dict[Source, str]:
+        """What a block calls the tensors that it declares."""
+        return {self.same.get(s, s): name for name, s in unit.scope.inputs}
 
     def _relative(self, scope: Scope) -> str:
         if scope.parent is None:

@@ -1,0 +1,123 @@
+"""The command line: arguments in, text and an exit code out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+import archdsl
+from archdsl.commands.check import check_command
+from archdsl.commands.compile import compile_command
+from archdsl.commands.examples import examples
+from archdsl.commands.fmt import fmt_command
+from archdsl.commands.graph import graph_command
+from archdsl.commands.layers import layers_command
+from archdsl.commands.messages import exit_code_of, tell, tell_kept
+from archdsl.commands.new import new_command
+from archdsl.diagnostics import ArchError
+
+INTERRUPTED, BROKEN_PIPE, OUR_FAULT = 130, 141, 70
+
+
+class _Commands(click.Group):
+    """The group of all commands, which ends with an exit code whatever happens."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
+        try:
+            return super().invoke(ctx)
+        except ArchError as error:
+            tell(error.diagnostics)
+            return exit_code_of(error)
+        finally:
+            tell_kept(ctx)
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _speak_any_text()
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+            sys.stdout.flush()
+        except click.ClickException as problem:
+            problem.show()
+            code = problem.exit_code
+        except (KeyboardInterrupt, click.Abort):
+            code = INTERRUPTED
+        except BrokenPipeError:
+            _close_output()
+            code = BROKEN_PIPE
+        except Exception as problem:  # noqa: BLE001 - whatever gets here is a bug of ours
+            code = _report_bug(problem)
+        sys.exit(code or 0)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "archdsl new resnet",
+        "archdsl check resnet.arch",
+        "archdsl compile resnet.arch:resnet50 -o resnet50.py",
+    )
+    + "\n\nExit codes: 0 all is well, 1 the specification is at fault, 2 the call is.",
+)
+@click.version_option(archdsl.__version__, prog_name="archdsl")
+@click.option("debug", "--debug", is_flag=True, help="Show the traceback of a bug in archdsl.")
+def cli(debug: bool) -> None:
+    """A language for neural-network architectures that compiles to PyTorch.
+
+    FILE is a specification, such as resnet.arch; FILE:NETWORK is one network of it.
+    """
+
+
+for _command in (
+    check_command,
+    compile_command,
+    fmt_command,
+    graph_command,
+    layers_command,
+    new_command,
+):
+    cli.add_command(_command)
+
+
+def main() -> NoReturn:
+    """What the command ``archdsl`` runs."""
+    cli(prog_name="archdsl")
+    raise AssertionError  # a group ends the program
+
+
+def _speak_any_text() -> None:
+    """Whatever a stream cannot show is written as an escape; it stops nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _close_output() -> None:
+    """Nobody reads any more: what is left goes nowhere, so that Python's own end is quiet."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
+def _report_bug(problem: Exception) -> int:
+    """The last resort: a bug is a line, and a traceback for who asks."""
+    if "--debug" in sys.argv:
+        traceback.print_exception(problem)
+    first = (str(problem).strip() or "no message").splitlines()[0]
+    click.echo(
+        f"archdsl {archdsl.__version__} has a bug ({type(problem).__name__}: {first[:200]});"
+        " please report it. `archdsl --debug …` shows where.",
+        err=True,
+    )
+    return OUR_FAULT
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Elaboration: syntax becomes a graph; parameters, loops, blocks and names are worked out."""

@@ -1,0 +1,96 @@
+"""The reference of the layers, as text: made from what every layer says of itself."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Iterator
+
+from archdsl.diagnostics import ArchError, Diagnostic, suggest
+from archdsl.ops.op import Op, call_form, find_public, names, registered, show_value, signature
+
+_WIDTH = 88
+
+
+def list_layers() -> str:
+    """Every layer with a line on it, by family."""
+    families: dict[str, list[type[Op]]] = {}
+    for cls in registered():
+        if not cls.internal:
+            families.setdefault(cls.family, []).append(cls)
+    width = max(len(_heading(cls)) for family in families.values() for cls in family)
+    parts = []
+    for family in sorted(families):
+        rows = [f"  {_heading(cls):<{width}}  {_summary(cls)}" for cls in families[family]]
+        parts.append("\n".join([family, *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def describe_layer(name: str) -> str:
+    """The reference page of a layer: its form, its arguments, its shapes, an example."""
+    cls = find_public(name)
+    if cls is None:
+        meant = suggest(name, names())
+        hint = f"did you mean {meant}?" if meant else "archdsl layers lists them all"
+        raise ArchError([Diagnostic("unknown-layer", f"there is no layer {name}", help=hint)])
+    return "\n\n".join(_sections(cls)) + "\n"
+
+
+def _sections(cls: type[Op]) -> Iterator[str]:
+    yield _fill(_form(cls), "", " " * (len(cls.name) + 1))
+    yield inspect.cleandoc(cls.__doc__ or "").replace("``", "`")
+    if cls.aliases:
+        yield f"Also called {' and '.join(cls.aliases)}."
+    if signature(cls):
+        yield "\n".join(["Arguments", *_arguments(cls)])
+    inputs = _inputs(cls)
+    if inputs:
+        yield f"Inputs\n  {inputs}"
+    if cls.example:
+        yield f"Example\n  input x: {cls.example_input}\n  {cls.example}"
+
+
+def _form(cls: type[Op]) -> str:
+    form = call_form(cls)
+    if not cls.variadic:
+        return form
+    return form.replace("(", "(a, b, …, ", 1) if signature(cls) else f"{form}(a, b, …)"
+
+
+def _arguments(cls: type[Op]) -> Iterator[str]:
+    rows = []
+    for parameter in signature(cls):
+        default = "" if parameter.required else f" = {show_value(parameter.default)}"
+        rows.append((f"{parameter.name}{default}", f"{parameter.doc}: {parameter.kind.words}"))
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        yield _fill(text, f"  {name:<{width}}  ", " " * (width + 4))
+
+
+def _inputs(cls: type[Op]) -> str:
+    """How a layer is given its tensors, where that is not `it` alone."""
+    if cls.source:
+        return "none: it is written at the start of a pipeline"
+    if cls.variadic:
+        return "any number of tensors, all of them written: `it` is the one that arrives"
+    if len(cls.inputs) == 1:
+        return ""
+    split = len(cls.inputs) - cls.optional_inputs
+    further = [f"{name} = …" for name in cls.inputs[1:split]]
+    optional = [f"{name} = … (optional)" for name in cls.inputs[max(split, 1) :]]
+    return f"{cls.inputs[0]} is `it`; by name: {', '.join([*further, *optional])}"
+
+
+def _heading(cls: type[Op]) -> str:
+    return ", ".join((cls.name, *cls.aliases))
+
+
+def _summary(cls: type[Op]) -> str:
+    return inspect.cleandoc(cls.__doc__ or "").partition("\n")[0].replace("``", "`")
+
+
+def _fill(text: str, first: str, further: str) -> str:
+    """The text in lines, none of them begun or ended by an equals sign."""
+    kept = text.replace(" = ", "\0=\0")
+    lines = textwrap.fill(kept, _WIDTH, initial_indent=first, subsequent_indent=further)
+    return lines.replace("\0", " ")

@@ -1,0 +1,270 @@
+"""What is promised of a specification that is accepted, tried on the module itself."""
+
+from __future__ import annotations
+
+import math
+import types
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+import torch
+from torch import nn
+
+import archdsl
+from archdsl.backends.torch_module import load_source
+from archdsl.backends.torch_source import Generated, generate
+from archdsl.compiler import Report
+from archdsl.diagnostics import ArchError, Source
+from archdsl.dims import evaluate
+from archdsl.graph import Graph, inputs_of, live_nodes, op_of, outputs, type_of
+from archdsl.ops.op import Tensor
+from archdsl.passes.cost import count_cost
+from archdsl.passes.shapes import infer_shapes
+from archdsl.syntax.parser import parse
+from archdsl.syntax.printer import format_source
+
+BATCH = 3
+DTYPES = {"float": torch.float32, "int": torch.int64, "bool": torch.bool}
+# Layers that hand indices on as they are: whatever comes out of them can be embedded again.
+HAND_ON = frozenset(
+    "input output identity flatten reshape transpose permute squeeze unsqueeze embedding one_hot"
+    " unflatten select slice split chunk concat stack crop max amax amin channel_shuffle".split()
+)
+
+
+@dataclass
+class Accepted:
+    """A specification that compiled: its graph, its report and what was generated."""
+
+    text: str
+    graph: Graph
+    report: Report
+    generated: Generated
+
+
+def accepted(text: str) -> Accepted | None:
+    """The compiled specification, or None where it is rejected, with a diagnostic."""
+    try:
+        specification = archdsl.loads(text)
+        found = specification.elaborate()
+        report = archdsl.check(specification)
+    except ArchError as error:
+        assert error.diagnostics, "an error without a message"
+        return None
+    assert report.ok != found.failed or report.ok
+    if not report.ok:
+        assert any(d.severity == "error" for d in report.diagnostics)
+        for diagnostic in report.diagnostics:
+            assert diagnostic.message
+            assert str(diagnostic)
+        return None
+    return Accepted(text, found.graph, report, generate(found.graph))
+
+
+def hold(found: Accepted) -> None:
+    """Everything that is promised, at the declared sizes or some that meet the conditions."""
+    module = archdsl.compile(found.graph)
+    counted(found, module)
+    named(found, module)
+    standalone(found, module)
+    reread(found)
+    inferred_again(found)
+    solution = found.report.conditions
+    assert solution is not None
+    examples = solution.examples(3) if solution.names else [{}]
+    for sizes in examples:
+        run(found, module, sizes)
+
+
+# Running --------------------------------------------------------------------------
+
+
+def run(found: Accepted, module: nn.Module, sizes: Mapping[str, int]) -> None:
+    """Forward and backward while training, forward in evaluation, with the inferred shapes."""
+    for batch in dict.fromkeys((found.report.least_batch, BATCH)):
+        forward_and_backward(found, module, sizes, batch)
+    least = found.report.least_batch if judged_by_their_batch(found) else 1
+    for batch in dict.fromkeys((least, BATCH)):
+        module.eval()
+        with torch.no_grad():
+            compare(found, module(*samples(found, sizes, batch)), sizes, batch, training=False)
+
+
+def judged_by_their_batch(found: Accepted) -> bool:
+    """Whether some layer normalizes by the batch in evaluation too."""
+    return any(
+        d["args"].get("track_running_stats", True) is False or d["op"] == "nn"
+        for _, d in found.graph.nodes(data=True)
+    )
+
+
+def forward_and_backward(
+    found: Accepted, module: nn.Module, sizes: Mapping[str, int], batch: int
+) -> None:
+    module.train()
+    module.zero_grad()
+    given = samples(found, sizes, batch)
+    results = compare(found, module(*given), sizes, batch, training=True)
+    losses = [y.float().sum() for y in results if y.requires_grad]
+    if losses:
+        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+
+
+def compare(
+    found: Accepted, given: Any, sizes: Mapping[str, int], batch: int, *, training: bool
+) -> list[torch.Tensor]:
+    """The results, after a look at their names, their shapes and what they hold."""
+    wanted = expected(found, training=training)
+    several = len(wanted) > 1
+    if several:
+        assert isinstance(given, tuple)
+        assert list(given._asdict())[: len(wanted)] == list(wanted)  # type: ignore[attr-defined]
+    results = [y for y in given if y is not None] if several else [given]
+    assert len(results) == len(wanted)
+    for (name, told), got in zip(wanted.items(), results, strict=True):
+        shape = [batch, *(evaluate(d, sizes) for d in told.dims)]
+        assert list(got.shape) == shape, f"{name} is {list(got.shape)}, not {shape}, at {sizes}"
+        assert got.dtype == DTYPES[told.dtype], f"{name} holds {got.dtype}, not {told.dtype}"
+    return results
+
+
+def expected(found: Accepted, *, training: bool) -> dict[str, Tensor]:
+    return {
+        name: type_
+        for node, (name, type_) in zip(
+            outputs(found.graph), found.report.outputs.items(), strict=True
+        )
+        if training or not found.graph.nodes[node]["args"].get("training")
+    }
+
+
+def samples(found: Accepted, sizes: Mapping[str, int], batch: int) -> list[torch.Tensor]:
+    """Random inputs at these sizes."""
+    computed = any(
+        data["types"][0].dtype == "int" and data["op"] not in HAND_ON
+        for _, data in found.graph.nodes(data=True)
+    )
+    result = []
+    for given in found.report.inputs.values():
+        shape = [batch, *(evaluate(d, sizes) for d in given.dims)]
+        if given.dtype == "float":
+            result.append(torch.randn(shape, requires_grad=True))
+        else:
+            result.append(torch.randint(0, 1 if computed else 2, shape))
+    return result
+
+
+def refused(found: Accepted, module: nn.Module, sizes: Mapping[str, int]) -> bool:
+    """Whether torch will not run the module at these sizes."""
+    try:
+        run(found, module, sizes)
+    except AssertionError:
+        raise
+    except Exception:  # noqa: BLE001 - torch raises of every kind
+        return True
+    return False
+
+
+# What is said without running -----------------------------------------------------
+
+
+def counted(found: Accepted, module: nn.Module) -> None:
+    """The parameters, counted three ways."""
+    assert found.report.cost is not None
+    cost = count_cost(found.graph).parameters
+    assert cost == found.report.cost.parameters
+    assert cost == sum(p.numel() for p in module.parameters())
+    assert all(p.requires_grad for p in module.parameters())
+
+
+def named(found: Accepted, module: nn.Module) -> None:
+    """The state_dict has the names of the graph, shapes too."""
+    graph = found.graph
+    wanted: dict[str, tuple[int, ...]] = {}
+    for node in graph:
+        if node not in live_nodes(graph):
+            continue
+        inputs = [type_of(graph, s) for s in inputs_of(graph, node)]
+        for name, shape in op_of(graph, node).weights(inputs).items():
+            wanted[".".join(part for part in (graph.nodes[node]["path"], name) if part)] = shape
+    state = module.state_dict()
+    buffers = {name for name, _ in module.named_buffers()}
+    got = {name: tuple(t.shape) for name, t in state.items() if name not in buffers}
+    assert got == wanted
+    modules = {d["path"] for _, d in graph.nodes(data=True)}
+    assert all(name.rpartition(".")[0] in modules for name in buffers)
+
+
+def standalone(found: Accepted, module: nn.Module) -> None:
+    """The source, executed where there is torch alone, gives the same module."""
+    text = found.generated.text
+    assert "archdsl" not in text.replace("written by archdsl", "")
+    space = types.ModuleType("standalone")
+    with nothing_of_ours():
+        exec(compile(text, "standalone.py", "exec"), space.__dict__)
+    other: nn.Module = getattr(space, found.generated.class_name)()
+    other.load_state_dict(module.state_dict(), strict=True)
+    assert [n for n, _ in other.named_modules()] == [n for n, _ in module.named_modules()]
+    solution = found.report.conditions
+    assert solution is not None
+    sizes = (solution.examples(1) or [{}])[0] if solution.names else {}
+    if solution.names and not sizes:
+        return
+    given = samples(found, sizes, BATCH)
+    with torch.no_grad():
+        for one, two in zip(tensors(module.eval()(*given)), tensors(other.eval()(*given)), strict=True):
+            torch.testing.assert_close(one, two, rtol=0, atol=0, equal_nan=True)
+
+
+@contextmanager
+def nothing_of_ours() -> Iterator[None]:
+    """What is executed here cannot import archdsl."""
+    import builtins
+
+    real = builtins.__import__
+
+    def guarded(name: str, *rest: Any, **named: Any) -> Any:
+        assert not name.startswith("archdsl"), f"the source imports {name}"
+        return real(name, *rest, **named)
+
+    builtins.__import__ = guarded
+    try:
+        yield
+    finally:
+        builtins.__import__ = real
+
+
+def tensors(given: Any) -> list[torch.Tensor]:
+    return [y for y in given if y is not None] if isinstance(given, tuple) else [given]
+
+
+def reread(found: Accepted) -> None:
+    """The canonical text says the same, and is its own canonical text."""
+    text = format_source(parse(Source("text.arch", found.text)))
+    assert format_source(parse(Source("text.arch", text))) == text
+    again = archdsl.loads(text).elaborate()
+    assert said(again.graph) == said(found.graph)
+
+
+def said(graph: Graph) -> list[Any]:
+    """What a graph says, without the places in its text."""
+    nodes = [
+        (n, d["op"], d["args"], d["types"], d["path"], d["scope"], d["names"], d["loop"])
+        for n, d in graph.nodes(data=True)
+    ]
+    return [nodes, sorted(graph.edges(data="output"), key=str)]
+
+
+def inferred_again(found: Accepted) -> None:
+    """The pass over a finished graph finds the same types and conditions, and changes nothing."""
+    again = infer_shapes(found.graph)
+    assert said(again) == said(found.graph)
+    one, two = (g.graph["conditions"] for g in (found.graph, again))
+    assert {(c.kind, str(c.left), str(c.right)) for c in one} == {
+        (c.kind, str(c.left), str(c.right)) for c in two
+    }
+    assert nx.utils.graphs_equal(nx.MultiDiGraph(again.edges), nx.MultiDiGraph(found.graph.edges))
