@@ -11,6 +11,7 @@
 [3]
 """
 
+from archdsl.builder import Builder, Flow, block
 from archdsl.compiler import (
     Report,
     check,
@@ -30,10 +31,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArchError",
+    "Builder",
     "Diagnostic",
+    "Flow",
     "Op",
     "Report",
     "Specification",
+    "block",
     "check",
     "compile",
     "fmt",

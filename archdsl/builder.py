@@ -20,10 +20,11 @@ import linecache
 import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar
 
 from archdsl import ops
 from archdsl.diagnostics import ArchError, Diagnostic, Source, Span, suggest
@@ -125,7 +126,7 @@ class Flow(FlowLayers):
         """The tensor with a name, as ``as`` gives it: for an output, and in the source."""
         span = find_span("named")
         _check_name(name, span, "a tensor")
-        data = self.builder._context.graph.nodes[self._ref.source.node]  # noqa: SLF001 - of one room
+        data = self.builder._context.graph.nodes[self._ref.source.node]
         names = [*data["names"], *[""] * len(self._siblings)][: len(self._siblings)]
         names[self._ref.source.output] = name
         data["names"] = tuple(names)
@@ -134,7 +135,7 @@ class Flow(FlowLayers):
     def layer(self, layer: str, /, *arguments: Any, name: str | None = None, **more: Any) -> Flow:
         """The layer of a name, where that is only known when the program runs."""
         cls = _find(layer)
-        return self.builder._apply(cls, layer, self, arguments, more, name)  # noqa: SLF001 - of one room
+        return self.builder._apply(cls, layer, self, arguments, more, name)
 
     def __add__(self, other: Flow) -> Flow:
         return self._merge("add", other)
@@ -148,7 +149,7 @@ class Flow(FlowLayers):
     def __matmul__(self, other: Flow) -> Flow:
         return self._merge("matmul", other)
 
-    def _merge(self, name: str, other: object) -> Flow:
+    def _merge(self, name: str, other: Any) -> Flow:
         return self.layer(name, other) if isinstance(other, Flow) else NotImplemented
 
     def __iter__(self) -> Iterator[Flow]:
@@ -163,7 +164,9 @@ class Flow(FlowLayers):
             if cls.source:
                 help = f"call it on the builder: b.{name}(…)"
                 message = f"{name} takes no tensor"
-                raise UnknownLayer([Diagnostic("wrong-inputs", message, find_span(name), help=help)])
+                raise UnknownLayer(
+                    [Diagnostic("wrong-inputs", message, find_span(name), help=help)]
+                )
 
             def run(*arguments: Any, name: str | None = None, **more: Any) -> Flow:
                 return self.builder._apply(cls, written, self, arguments, more, name)
@@ -204,7 +207,7 @@ class ForeignFlow:
 
         def run(*arguments: Any, name: str | None = None, **more: Any) -> Flow:
             given = (torch_name, *arguments)
-            return flow.builder._apply(cls, written, flow, given, more, name)  # noqa: SLF001 - of one room
+            return flow.builder._apply(cls, written, flow, given, more, name)
 
         return run
 
@@ -218,14 +221,15 @@ class Module:
     def __init__(self, builder: Builder, layer: LayerValue, path: str, labelled: bool) -> None:
         self._builder = builder
         self._layer = layer
-        self._frame = builder._frame  # noqa: SLF001 - of one room
+        self._frame = builder._frame
         self._labelled = labelled
         self.path = path
 
     def __call__(self, *inputs: Flow, **more: Flow) -> Flow:
         """What it gives for a tensor; further inputs by position or by name."""
         span = find_span(self._layer.name)
-        for value in (*inputs, *more.values()):
+        given: list[object] = [*inputs, *more.values()]
+        for value in given:
             if not isinstance(value, Flow):
                 message = f"{self.path} runs on tensors, and {value!r} is none"
                 help = f"its arguments are given once: b.{self._layer.name}(…)(x)"
@@ -233,7 +237,7 @@ class Module:
         if not inputs:
             message = f"{self.path} needs a tensor to run on"
             raise ArchError([Diagnostic("no-tensor", message, span, help="call it: module(x)")])
-        return self._builder._run(  # noqa: SLF001 - of one room
+        return self._builder._run(
             self._layer, inputs, more, self.path, span, frame=self._frame, labelled=self._labelled
         )
 
@@ -241,7 +245,7 @@ class Module:
         if name.startswith("_"):
             raise AttributeError(name)
         span = find_span(name)
-        module = self._builder._context.modules.get(self.path)  # noqa: SLF001 - of one room
+        module = self._builder._context.modules.get(self.path)
         if module is None:
             message = f"{self.path} has no weights until it was called on a tensor"
             raise UnknownLayer([Diagnostic("unknown-name", message, span)])
@@ -268,15 +272,15 @@ class Part:
         self._builder = builder
         self._scope = scope
         self.call = call
-        self._outer = builder._frame  # noqa: SLF001 - of one room
+        self._outer = builder._frame
         self._entered = False
 
     @property
     def path(self) -> str:
         return self._scope.path
 
-    def __enter__(self) -> Part:
-        self._builder._enter(self._scope, self._outer, self.call, replay=self._entered)  # noqa: SLF001 - of one room
+    def __enter__(self) -> Part:  # noqa: PYI034 - Python 3.10 has no Self
+        self._builder._enter(self._scope, self._outer, self.call, replay=self._entered)
         self._entered = True
         return self
 
@@ -286,7 +290,7 @@ class Part:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._builder._leave(self._scope, self.call)  # noqa: SLF001 - of one room
+        self._builder._leave(self._scope, self.call)
 
     def __repr__(self) -> str:
         return f"<part {self.path}>"
@@ -336,7 +340,7 @@ class Builder(BuilderLayers):
         span = find_span("output")
         for flow in flows:
             data = self._context.graph.nodes[self._own(flow, span).source.node]
-            given = data["names"][flow._ref.source.output :][:1]  # noqa: SLF001 - of one room
+            given = data["names"][flow._ref.source.output :][:1]
             self._give((*given, "")[0] or "output", flow, training, span)
         for name, flow in named.items():
             self._give(name, flow, training, span)
@@ -357,13 +361,6 @@ class Builder(BuilderLayers):
                 message = f"the network {self.name} computes nothing"
                 raise ArchError([Diagnostic("no-output", message, find_span("graph"))])
             _add_output(graph, "output", self._last, False, None)
-            # in the order of declaration: what is given always stands first
-            for node in [n for n in outputs(graph) if graph.nodes[n]["args"].get("training")]:
-                before = list(graph.in_edges(node, keys=True, data=True))
-                data = graph.nodes[node]
-                graph.remove_node(node)
-                graph.add_node(node, **data)
-                graph.add_edges_from(before)
         return graph
 
     # Structure ----------------------------------------------------------------------
@@ -455,12 +452,10 @@ class Builder(BuilderLayers):
             return self._frame.claim(written, span, name)
         except Stop as stop:
             problem = stop.diagnostic
-            help = problem.help
             if problem.code == "duplicate-name":
                 help = "a module that runs twice is kept: tower = b.conv(…); tower(x), tower(y)"
-            raise ArchError(
-                [Diagnostic(problem.code, problem.message, span, problem.text, problem.labels, help=help)]
-            ) from None
+                problem = replace(problem, help=help)
+            raise ArchError([problem]) from None
 
     def _bind(
         self, cls: type[Op], arguments: Sequence[Any], more: Mapping[str, Any], span: Span
@@ -517,9 +512,9 @@ class Builder(BuilderLayers):
             message = f"a tensor of the builder is needed here, not {flow!r}"
             raise ArchError([Diagnostic("bad-argument", message, span)])
         if flow.builder is not self:
-            message = f"the tensor {flow._ref.source.node} belongs to another builder"  # noqa: SLF001 - of one room
+            message = f"the tensor {flow._ref.source.node} belongs to another builder"
             raise ArchError([Diagnostic("bad-argument", message, span)])
-        return flow._ref  # noqa: SLF001 - of one room
+        return flow._ref
 
     def _value(self, value: Any, span: Span) -> Any:
         """An argument as the language has it."""
@@ -614,7 +609,7 @@ class ForeignBuilder:
 
         def make(*arguments: Any, name: str | None = None, **more: Any) -> Module:
             given = (torch_name, *arguments)
-            return builder._module(cls, written, given, more, name)  # noqa: SLF001 - of one room
+            return builder._module(cls, written, given, more, name)
 
         return make
 
@@ -654,7 +649,7 @@ class Block(Generic[P, R]):
             k: p.default for k, p in self._signature.parameters.items() if _is_plain(p.default)
         }
         doc = inspect.getdoc(self.function) or ""
-        part = builder._part("block", name, self.name, values, defaults, doc, span)  # noqa: SLF001 - of one room
+        part = builder._part("block", name, self.name, values, defaults, doc, span)
         for key, value in values.items():
             if type(value) is int or isinstance(value, _Given):
                 bound.arguments[key] = _Given(value, key, part.call)
@@ -682,7 +677,7 @@ class _Given(int):
     parameter: str
     call: object
 
-    def __new__(cls, value: int, parameter: str, call: object) -> _Given:
+    def __new__(cls, value: int, parameter: str, call: object) -> _Given:  # noqa: PYI034 - as above
         made = super().__new__(cls, value)
         made.parameter, made.call = parameter, call
         return made
@@ -713,9 +708,7 @@ class _Method:
         return f"<layer {self._form}>"
 
 
-def _add_output(
-    graph: Graph, name: str, ref: TensorRef, training: bool, span: Span | None
-) -> None:
+def _add_output(graph: Graph, name: str, ref: TensorRef, training: bool, span: Span | None) -> None:
     node, number = name, 1
     while node in graph:
         node = f"{name} output" if number == 1 else f"{name} output {number}"
@@ -769,7 +762,9 @@ def _size(size: object, span: Span) -> Any:
     if size.isidentifier() and size[0].isupper():
         return symbol(size)
     message = f"a size is a number, or a capital name for a free one, not {size!r}"
-    raise ArchError([Diagnostic("bad-value", message, span, help='as in b.input("image", 3, "H", "W")')])
+    raise ArchError(
+        [Diagnostic("bad-value", message, span, help='as in b.input("image", 3, "H", "W")')]
+    )
 
 
 def _is_plain(value: object) -> bool:
@@ -783,7 +778,7 @@ def _is_plain(value: object) -> bool:
 
 def find_span(word: str) -> Span:
     """The place in the program that called into this file, at ``word`` where that stands there."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no public way to the caller
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename == __file__:
         frame = frame.f_back
     if frame is None:
@@ -846,8 +841,6 @@ def _characters(text: str, start: int, column: int) -> int:
     """A column in bytes, as Python counts it, in characters."""
     line = text[start:].partition("\n")[0]
     return len(line.encode()[:column].decode(errors="ignore"))
-
-
 
 
 __all__ = ["Block", "Builder", "Flow", "Module", "Part", "UnknownLayer", "block"]

@@ -34,6 +34,11 @@ class _Commands(click.Group):
         except ArchError as error:
             tell(error.diagnostics)
             return exit_code_of(error)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except BrokenPipeError:
+            _close_output()
+            return BROKEN_PIPE
         finally:
             tell_kept(ctx)
 

@@ -20,6 +20,7 @@ from archdsl.ops import foreign
 from archdsl.ops.op import Tensor
 from archdsl.passes.cost import Cost, count_cost
 from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
+from archdsl.passes.structure import find_leftovers
 from archdsl.reference import describe_layer, list_layers
 from archdsl.specification import LARGEST_FILE, Specification, load, loads, read
 from archdsl.syntax.parser import parse
@@ -64,7 +65,8 @@ def check(target: Target, **parameters: Any) -> Report:
     found = _elaborate(target, parameters)
     if isinstance(target, nx.Graph):
         try:
-            found = Elaborated(infer_shapes(found.graph), ())
+            checked = infer_shapes(found.graph)
+            found = Elaborated(checked, tuple(find_leftovers(checked)))
         except ArchError as error:
             found = Elaborated(found.graph, error.diagnostics)
     return report(found)

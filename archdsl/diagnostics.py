@@ -135,8 +135,9 @@ def suggest(word: str, known: Iterable[str], *, closeness: float = 0.6) -> str |
     exact = folded.get(word.lower().replace("_", ""))
     if exact is not None:
         return exact
-    close = difflib.get_close_matches(word, names, n=1, cutoff=closeness)
-    return close[0] if close else None
+    lower = {name.lower(): name for name in reversed(names)}
+    close = difflib.get_close_matches(word.lower(), sorted(lower), n=1, cutoff=closeness)
+    return lower[close[0]] if close else None
 
 
 def render(diagnostic: Diagnostic) -> str:

@@ -106,7 +106,9 @@ def places_of(graph: Graph, node: str) -> dict[int, Source]:
         output, position = data.get("output", 0), data.get("input")
         if not _is_index(output) or not (position is None or _is_index(position)):
             wrong = "output" if not _is_index(output) else "input"
-            message = f"the {wrong} of the edge from {origin} is {data[wrong]!r}, and must be 0, 1, 2 …"
+            message = (
+                f"the {wrong} of the edge from {origin} is {data[wrong]!r}, and must be 0, 1, 2 …"
+            )
             raise ArchError([graph_error(graph, node, message)])
         source = Source(origin, output)
         if position is None:
@@ -134,7 +136,7 @@ def _is_index(value: object) -> bool:
 def in_order(graph: Graph) -> list[str]:
     """The nodes, producers before consumers, otherwise as they were added."""
     index = {node: i for i, node in enumerate(graph)}
-    waiting = {node: degree for node, degree in graph.in_degree()}
+    waiting: dict[str, int] = dict(graph.in_degree())
     ready = [i for node, i in index.items() if not waiting[node]]
     heapq.heapify(ready)
     nodes = list(graph)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from archdsl.builder import Flow, Module
 from archdsl.ops.arguments import WeightRef
 
-# ruff: noqa: PYI021 - an editor shows these docstrings
+# An editor shows the docstrings, and the defaults as they are.
+# ruff: noqa: D402, E501, PYI021, PYI054
 
 class FlowLayers:
     def relu(self, *, name: str | None = None) -> Flow:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from archdsl.syntax import ast
 from archdsl.syntax.parser import parse
 
 LARGEST_FILE = 100 * 2**20
+_MOST_LISTED = 12  # names of a file, where a message tells them all
 ROOT_MARKERS = (".git", "pyproject.toml")
 
 
@@ -170,7 +172,8 @@ class _Reader:
             try:
                 self._declare(declaration, path, env, declared, places, diagnostics)
             except Stop as stop:
-                diagnostics.append(stop.diagnostic)
+                if stop.diagnostic not in diagnostics:
+                    diagnostics.append(stop.diagnostic)
             except Poisoned:
                 pass
         for declaration in file.declarations:
@@ -189,7 +192,7 @@ class _Reader:
     ) -> None:
         match declaration:
             case ast.Import():
-                self._import(declaration, path, env, places)
+                self._import(declaration, path, env, places, diagnostics)
             case ast.Let(name=name, value=value):
                 _claim(name, declaration.name_span, places)
                 env.names[name] = UNKNOWN
@@ -203,6 +206,7 @@ class _Reader:
                 env.names[name] = LayerValue(block)
                 if declaration.kind == "network":
                     declared[name] = block
+                _check_parameters(declaration)
             case ast.Alias(name=name):
                 _claim(name, declaration.name_span, places)
                 alias = NetworkAlias(declaration, env)
@@ -212,24 +216,43 @@ class _Reader:
                 pass
 
     def _import(
-        self, declaration: ast.Import, path: Path | None, env: Env, places: dict[str, Span]
+        self,
+        declaration: ast.Import,
+        path: Path | None,
+        env: Env,
+        places: dict[str, Span],
+        diagnostics: list[Diagnostic],
     ) -> None:
-        names = self._std_names() if declaration.is_std else self._file_names(declaration, path)
-        where = "std" if declaration.is_std else declaration.module
+        wanted: list[tuple[str, Span]] = []
         for name, span in zip(declaration.names, declaration.name_spans, strict=True):
-            _claim(name, span, places)
-            if name not in names:
-                env.names[name] = UNKNOWN
-                meant = suggest(name, names)
-                raise Stop(
-                    Diagnostic(
-                        "unknown-name",
-                        f"{where} has no {name}",
-                        span=span,
-                        help=f"did you mean {meant}?" if meant else "",
-                    )
+            try:
+                _claim(name, span, places)
+            except Stop as stop:
+                diagnostics.append(stop.diagnostic)
+                continue
+            env.names[name] = UNKNOWN  # until it is found: no use of it is another mistake
+            wanted.append((name, span))
+        if declaration.is_std:
+            where, names = "std", self._std_names()
+        else:
+            where, file = declaration.module, self._file(declaration, path)
+            names = file.env.names
+            diagnostics.extend(d for d in file.diagnostics if d not in diagnostics)
+        for name, span in wanted:
+            if name in names:
+                env.names[name] = names[name]
+                continue
+            meant = suggest(name, names)
+            known = ", ".join(names) if len(names) <= _MOST_LISTED else ""
+            diagnostics.append(
+                Diagnostic(
+                    "unknown-name",
+                    f"{where} has no {name}",
+                    span=span,
+                    text=f"it has {known}" if known and not meant else "",
+                    help=f"did you mean {meant}?" if meant else "",
                 )
-            env.names[name] = names[name]
+            )
 
     def _std_names(self) -> dict[str, Any]:
         if self._std is None:
@@ -238,7 +261,7 @@ class _Reader:
                 self._std.update(self.specification(source, None).env.names)
         return self._std
 
-    def _file_names(self, declaration: ast.Import, path: Path | None) -> dict[str, Any]:
+    def _file(self, declaration: ast.Import, path: Path | None) -> Specification:
         span = declaration.module_span
         target = self._locate(declaration.module, path, span)
         known = self.done.get(target)
@@ -247,7 +270,9 @@ class _Reader:
                 raise Stop(
                     Diagnostic(
                         "import-loop",
-                        f"{declaration.module} imports this file in turn",
+                        f"{declaration.module} imports this file in turn"
+                        if path is None or target != path.resolve()
+                        else "a file cannot import itself",
                         span=span,
                         help="move what both need into a third file",
                     )
@@ -259,14 +284,12 @@ class _Reader:
                 shown = str((path.parent if path else Path()) / declaration.module)
                 known = self.specification(Source(shown, text), target)
             except ArchError as error:
-                raise Stop(error.diagnostics[0]) from None
+                raise Stop(_imported(error.diagnostics[0], span)) from None
             finally:
                 if path is not None:
                     self.open.pop()
             self.done[target] = known
-        if known.diagnostics:
-            raise Stop(known.diagnostics[0])
-        return known.env.names
+        return known
 
     def _locate(self, module: str, path: Path | None, span: Span) -> Path:
         def refuse(message: str, help: str = "") -> Stop:
@@ -285,13 +308,45 @@ class _Reader:
         return target
 
 
-def _claim(name: str, span: Span, places: dict[str, Span]) -> None:
+def _imported(problem: Diagnostic, span: Span) -> Diagnostic:
+    """What is wrong with an imported file, and where it is imported."""
+    if problem.span is None or problem.span.source == span.source:
+        return problem
+    return replace(problem, labels=(*problem.labels, Label(span, "imported here")))
+
+
+def _check_parameters(definition: ast.Definition) -> None:
+    """The parameters and the inputs of a definition have names of their own."""
+    places: dict[str, Span] = {}
+    for parameter in definition.parameters:
+        span = Span(parameter.span.source, parameter.span.start, parameter.span.start)
+        span = replace(span, end=span.start + len(parameter.name))
+        _claim(parameter.name, span, places, "parameter")
+    if definition.kind == "network":
+        return  # its inputs are looked at with its graph
+    for statement in definition.body.statements:
+        if isinstance(statement, ast.Input):
+            for name, span in zip(statement.names, statement.name_spans, strict=True):
+                _claim(name, span, places, "input")
+
+
+def _claim(name: str, span: Span, places: dict[str, Span], kind: str = "") -> None:
+    if name == "it":
+        raise Stop(
+            Diagnostic(
+                "reserved-name",
+                "`it` is the tensor that arrives, and nothing else can be called so",
+                span=span,
+                help="choose another name",
+            )
+        )
     if name in places:
         raise Stop(
             Diagnostic(
                 "duplicate-name",
-                f"{name} is declared twice",
+                f"the {kind} {name} is declared twice" if kind else f"{name} is declared twice",
                 span=span,
+                text="and again here",
                 labels=(Label(places[name], "first declared here"),),
             )
         )
@@ -307,7 +362,17 @@ def _check_train(
             Diagnostic(
                 "unknown-name",
                 f"there is no network {train.network} to train",
-                span=train.span,
+                span=_network_word(train),
+                text="" if meant or declared else "the file has no network",
                 help=f"did you mean {meant}?" if meant else "",
             )
         )
+
+
+def _network_word(train: ast.Train) -> Span:
+    """The place of the network's name in ``train … for NAME {``."""
+    found = re.compile(r"\bfor\s+(\w+)").search(train.span.text)
+    if found is None:
+        return train.span
+    start = train.span.start
+    return Span(train.span.source, start + found.start(1), start + found.end(1))

@@ -36,7 +36,10 @@ def run_onnx(content: bytes, inputs: dict[str, torch.Tensor]) -> list[np.ndarray
         ("resnet.arch:resnet18", [{"image": (1, 3, 64, 64)}, {"image": (3, 3, 33, 97)}]),
         ("unet.arch:unet_same", [{"image": (1, 1, 16, 16)}, {"image": (2, 1, 48, 80)}]),
         ("recurrent.arch:gru_classifier", [{"sequence": (1, 5, 16)}, {"sequence": (4, 40, 16)}]),
-        ("wide_and_deep.arch", [{"wide": (1, 5), "deep": (1, 6)}, {"wide": (7, 5), "deep": (7, 6)}]),
+        (
+            "wide_and_deep.arch",
+            [{"wide": (1, 5), "deep": (1, 6)}, {"wide": (7, 5), "deep": (7, 6)}],
+        ),
         ("recurrent.arch:lstm_classifier", [{"sequence": (1, 5, 16)}, {"sequence": (4, 11, 16)}]),
     ],
 )

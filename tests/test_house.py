@@ -14,10 +14,6 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "onnx", "onnxruntime", "onnxscript", "safetensors"}
 NETWORK = "network tiny {\n    input x: [3, 8, 8]\n    conv(4, 3) -> relu\n}\n"
 
-needs_commands = pytest.mark.skipif(
-    not (ROOT / "archdsl" / "cli.py").is_file(), reason="archdsl/cli.py is not written yet"
-)
-
 
 def run_python(code: str, *arguments: str, place: Path = ROOT) -> str:
     """What a fresh interpreter prints, run at a place whose packages it imports first."""
@@ -61,7 +57,6 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert heavy_after("import archdsl") == set()
 
 
-@needs_commands
 @pytest.mark.parametrize("command", ["check", "fmt"])
 def test_a_command_that_runs_no_network_loads_nothing_heavy(command: str, tmp_path: Path) -> None:
     path = tmp_path / "tiny.arch"
@@ -69,7 +64,6 @@ def test_a_command_that_runs_no_network_loads_nothing_heavy(command: str, tmp_pa
     assert heavy_after(RUN_COMMAND, command, str(path)) == set()
 
 
-@needs_commands
 def test_writing_the_source_loads_nothing_heavy(tmp_path: Path) -> None:
     path = tmp_path / "tiny.arch"
     path.write_text(NETWORK, encoding="utf-8")
@@ -217,6 +211,14 @@ def test_the_grammar_is_found_from_a_wheel(wheel: Path, tmp_path: Path) -> None:
     )
     grammar = run_python(code, NETWORK, place=tmp_path).strip()
     assert Path(grammar) == tmp_path.resolve() / "archdsl" / "grammars" / "arch.lark"
+
+
+def test_the_zoo_is_found_from_a_wheel(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = "import archdsl; print(archdsl.new('lenet'), end='')"
+    expected = (ROOT / "specs" / "lenet.arch").read_text(encoding="utf-8")
+    assert run_python(code, place=tmp_path) == expected
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_built_from(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def _holds_other_tensors(module: nn.Module) -> bool:
     values = [
         value
         for part in module.modules()
-        for value in (*part._buffers.values(), *vars(part).values())  # noqa: SLF001 - of nn.Module
+        for value in (*part._buffers.values(), *vars(part).values())
     ]
     return any(isinstance(v, Tensor) and v.is_meta and id(v) not in kept for v in values)
 

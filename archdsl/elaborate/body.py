@@ -32,7 +32,7 @@ from archdsl.graph import Scope
 from archdsl.ops.arguments import describe
 from archdsl.syntax import ast
 
-DEEPEST_BODY = 200
+DEEPEST_BODY = 120
 
 
 def run_body(context: Context, body: ast.Body, env: Env, frame: Frame) -> TensorRef | None:
@@ -284,7 +284,7 @@ def _bind_label(
     known = env.find(label)
     if isinstance(known, TensorRef):
         return
-    env.names[label] = LabelRef(label, path, stage, env, frame)
+    env.names[label] = LabelRef(label, path, stage, env.as_it_is(), frame)
     env.inner[label] = stage.label.span if stage.label else stage.span
 
 
@@ -396,11 +396,8 @@ def _replay(context: Context, label: LabelRef, env: Env) -> list[TensorRef]:
     frame = label.frame
     if isinstance(operation, ast.Apply):
         expr = operation.expression
-        value = (
-            evaluate(expr, again, context.budget)
-            if isinstance(expr, ast.Call)
-            else _layer_behind(context, expr, label)
-        )
+        evaluated = evaluate if isinstance(expr, ast.Call) else callable_of
+        value = evaluated(expr, again, context.budget)
         if not isinstance(value, LayerValue):
             raise Poisoned
         replaying = Frame(frame.id, frame.path, frame.numbered, replay=True)
@@ -413,17 +410,6 @@ def _replay(context: Context, label: LabelRef, env: Env) -> list[TensorRef]:
         replay=True,
     )
     return forms.run(context, operation, again, inner)
-
-
-def _layer_behind(context: Context, expr: ast.Expr, label: LabelRef) -> Any:
-    """What the bare name of a labelled stage stood for (``relu: relu``), past the label itself."""
-    if not isinstance(expr, ast.Name):
-        return evaluate(expr, label.env, context.budget)
-    for env in label.env.chain():
-        value = env.names.get(expr.id, ABSENT)
-        if value is not ABSENT and not isinstance(value, (LabelRef, TensorRef)):
-            return value
-    return callable_of(expr, Env(), context.budget)
 
 
 __all__ = ["arriving", "bind_arguments", "run_body", "run_stage", "unknown_name"]

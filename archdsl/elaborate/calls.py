@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
-from archdsl.dims import Dim
+from archdsl.dims import Dim, symbols
+from archdsl.dims import evaluate as evaluate_size
 from archdsl.elaborate.context import BlockCall, Context, DEEPEST_CALL
 from archdsl.elaborate.expressions import (
     WeightPath,
@@ -113,10 +114,20 @@ def mend_merge(written: Sequence[str], types: Sequence[Tensor]) -> str:
         return "bring them to the same features first, with a linear layer"
     sizes = {t.spatial for t in types}
     if len(sizes) > 1:
-        first, second = (*written[:2], "a", "b")[:2]
-        crop = f"crop({first}, like = {second})" if types[0].rank > 2 else "slice"
+        ranked = sorted(zip(types, written, strict=False), key=lambda p: _magnitude(p[0]))
+        crop = "slice" if types[0].rank < 3 else "crop"
+        if crop == "crop" and ranked:
+            crop = f"crop({ranked[-1][1]}, like = {ranked[0][1]})"
         return f"bring them to the same sizes first: padding = same, {crop}, resize or upsample"
     return "bring them to the same channels first: conv(channels, 1)"
+
+
+def _magnitude(tensor: Tensor) -> int:
+    """How large a tensor is along its sizes, where free sizes are large."""
+    result = 1
+    for size in tensor.spatial:
+        result *= max(1, evaluate_size(size, dict.fromkeys(symbols(size), 10_000)))
+    return result
 
 
 def _run_nested(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> LayerValue:

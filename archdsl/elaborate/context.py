@@ -16,8 +16,10 @@ from archdsl.ops.arguments import OpError
 from archdsl.ops.op import Need, Op, Tensor, show_value
 from archdsl.syntax import ast
 
-MOST_NODES = 100_000
-DEEPEST_CALL = 100
+MOST_NODES = 50_000
+DEEPEST_CALL = 50
+_MOST_CALLS = 6  # of a chain, in a message
+_LONGEST_PATH = 60
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,19 @@ class BlockCall:
             for k, v in self.arguments
         )
         where = f", {self.verb} from {self.span}" if self.span else ""
-        return f"{self.name}({shown}){where} at {self.path}" if shown else (
-            f"{self.name}{where} at {self.path}"
-        )
+        path = self.path
+        if len(path) > _LONGEST_PATH:
+            path = f"{path[: _LONGEST_PATH // 2]}…{path[-_LONGEST_PATH // 2 :]}"
+        return f"{self.name}({shown}){where} at {path}" if shown else f"{self.name}{where} at {path}"
+
+
+def _shown_calls(calls: Sequence[BlockCall]) -> tuple[str, ...]:
+    """A chain of calls, innermost first; the middle of a long one left out."""
+    shown = [str(call) for call in reversed(calls)]
+    if len(shown) > _MOST_CALLS:
+        left_out = len(shown) - _MOST_CALLS + 1
+        shown[_MOST_CALLS - 2 : -1] = [f"… {left_out} calls more …"]
+    return tuple(shown)
 
 
 def show_argument(value: Any) -> str:
@@ -111,7 +123,7 @@ class Context:
             return
         self._reported.add(key)
         self.diagnostics.append(
-            diagnostic.with_calls(tuple(str(c) for c in reversed(self.calls)))
+            diagnostic.with_calls(_shown_calls(self.calls))
         )
 
     @property
@@ -149,6 +161,7 @@ class Context:
     def enter(self, scope: Scope, frame: Frame, *, replay: bool = False) -> Frame:
         """A new frame for a module call inside ``frame``."""
         known = self._scopes
+        self._bound_size(scope.span)
         identifier = scope.path
         number = 1
         while identifier in known:
@@ -196,7 +209,7 @@ class Context:
             return [UNKNOWN_TENSOR] * max(1, len(outputs))
         if need.conditions:
             self.conditions.extend(
-                replace(c, reason=f"{reason}: {c.reason}") if reason else c for c in need.conditions
+                replace(c, reason=reason) if reason else c for c in need.conditions
             )
         node = self._node(path, span)
         data: dict[str, Any] = {
@@ -219,17 +232,21 @@ class Context:
         return [TensorRef(Source(node, i), t) for i, t in enumerate(outputs)]
 
     def _node(self, path: str, span: Span | None) -> str:
-        if len(self.graph) >= MOST_NODES:
-            raise TooLarge(
-                Diagnostic(
-                    "too-large",
-                    f"the network has more than {MOST_NODES:,} layers",
-                    span=span,
-                    text="stopped here",
-                    help="look for a count that is larger than it was meant to be",
-                )
-            )
+        self._bound_size(span)
         return self.unique(path)
+
+    def _bound_size(self, span: Span | None) -> None:
+        if len(self.graph) + len(self._scopes) < MOST_NODES:
+            return
+        raise TooLarge(
+            Diagnostic(
+                "too-large",
+                f"the network has more than {MOST_NODES:,} layers and blocks",
+                span=span,
+                text="stopped here",
+                help="look for a count that is larger than it was meant to be",
+            )
+        )
 
     def _remember(
         self, path: str, op: Op, weights: Mapping[str, tuple[int, ...]], span: Span | None

@@ -22,6 +22,7 @@ from archdsl.elaborate.values import (
     BlockDef,
     Env,
     LabelRef,
+    LayerName,
     LayerValue,
     NetworkAlias,
     Poisoned,
@@ -111,6 +112,9 @@ def look_up(name: str, span: Span, env: Env, *, what: str = "name") -> Any:
     raise Stop(unknown_name(name, span, env, what))
 
 
+MODULE_OR_TENSOR = "module or tensor"
+
+
 def unknown_name(name: str, span: Span, env: Env, what: str = "name") -> Diagnostic:
     """The error for a name that stands for nothing, with what it may have meant."""
     message = f"there is no {what} {name}"
@@ -121,10 +125,10 @@ def unknown_name(name: str, span: Span, env: Env, what: str = "name") -> Diagnos
         return Diagnostic("unknown-name", message, span=span, labels=labels, help=help)
     near = [k for k in env.visible() if not is_network(env.find(k))]
     meant = suggest(name, [*near, *FUNCTIONS, "it"])
-    if meant is None or what != "name":
+    if (meant is None or what != "name") and what != MODULE_OR_TENSOR:
         meant = suggest(name, [*near, *layer_names(), "it"], closeness=0.7) or meant
     help = f"did you mean {meant}?" if meant else ""
-    if not meant and name[:1].isupper():
+    if not meant and name.isupper():
         help = "a free size is declared by its input: input x: [3, H, W]"
     elif name == "skip":
         help = "skip is what a unet keeps of a level: it is seen in join { … } alone"
@@ -153,6 +157,8 @@ def no_tensor(span: Span, env: Env) -> Stop:
     tensors = [k for e in env.chain() for k, v in e.names.items() if isinstance(v, TensorRef)]
     start = f"start from a tensor: {tensors[0]} -> …" if tensors else ""
     several = "with several inputs, the first pipeline names where it starts"
+    if not tensors and any(e.kind == "block" for e in env.chain()):
+        start = "the block is called where nothing arrives: call it behind a tensor, x -> …"
     return Stop(
         Diagnostic(
             "no-tensor",
@@ -483,7 +489,11 @@ def _position(name: str, rank: int) -> int | None:
 
 
 def _tensor(expr: ast.Attribute, env: Env, budget: Budget) -> Tensor:
-    value = evaluate(expr.value, env, budget)
+    root = expr.value
+    if isinstance(root, ast.Name) and root.id != "it" and env.find(root.id) is ABSENT:
+        if find(root.id) is None:
+            raise Stop(unknown_name(root.id, root.span, env, MODULE_OR_TENSOR))
+    value = evaluate(root, env, budget)
     if isinstance(value, LabelRef):
         raise bad_value(
             expr,
@@ -532,6 +542,8 @@ def callable_of(expr: ast.Expr, env: Env, budget: Budget) -> Any:
     """
     if isinstance(expr, ast.Name):
         value = env.find(expr.id)
+        if isinstance(value, LayerName):
+            return value.layer
         if isinstance(value, (int, float, str, list, tuple, Dim)) or value is None:
             cls = find(expr.id)
             if cls is not None:

@@ -11,7 +11,7 @@ from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import show_shape
 from archdsl.elaborate.calls import Site, arriving, mend_merge, run_layer
 from archdsl.elaborate.context import MOST_NODES, Context, TooLarge
-from archdsl.elaborate.expressions import bind_targets, elements, evaluate, truth
+from archdsl.elaborate.expressions import bind_targets, elements, evaluate, no_tensor, truth
 from archdsl.elaborate.hints import bind_literal, hints_of
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
@@ -36,9 +36,9 @@ def run(context: Context, form: ast.Operation, env: Env, frame: Frame) -> list[T
     return _FORMS[type(form)](context, form, env, frame)
 
 
-def _one(tensor: TensorRef | None, span: Span) -> list[TensorRef]:
+def _one(tensor: TensorRef | None, span: Span, env: Env) -> list[TensorRef]:
     if tensor is None:
-        raise Stop(Diagnostic("no-tensor", "no tensor arrives here", span))
+        raise no_tensor(span, env)
     return [tensor]
 
 
@@ -52,7 +52,7 @@ def _inside(
 
 
 def _group(context: Context, form: ast.Group, env: Env, frame: Frame) -> list[TensorRef]:
-    return _one(context.run_body(context, form.body, env, frame), form.span)
+    return _one(context.run_body(context, form.body, env, frame), form.span, env)
 
 
 # Loops and conditions -------------------------------------------------------------
@@ -87,7 +87,7 @@ def _repeat(context: Context, form: ast.Repeat, env: Env, frame: Frame) -> list[
             frame.rewind(start)
         it = _inside(context, form.body, env, frame, it)
     frame.replay = was_replay
-    return _one(it, form.span)
+    return _one(it, form.span, env)
 
 
 def _bound_count(count: int, span: Span) -> None:
@@ -111,7 +111,7 @@ def _for(context: Context, form: ast.For, env: Env, frame: Frame) -> list[Tensor
         names = Env(env, kind="group")
         _bind_loop(context, form, form.targets, item, names)
         it = _inside(context, form.body, names, frame, it)
-    return _one(it, form.span)
+    return _one(it, form.span, env)
 
 
 def _bind_loop(
@@ -144,10 +144,10 @@ def _word(form: ast.Node, word: str) -> Span:
 
 def _if(context: Context, form: ast.If, env: Env, frame: Frame) -> list[TensorRef]:
     if truth(form.condition, env, context.budget):
-        return _one(context.run_body(context, form.then, env, frame), form.span)
+        return _one(context.run_body(context, form.then, env, frame), form.span, env)
     if form.otherwise is not None:
-        return _one(context.run_body(context, form.otherwise, env, frame), form.span)
-    return _one(env.it, form.span)
+        return _one(context.run_body(context, form.otherwise, env, frame), form.span, env)
+    return _one(env.it, form.span, env)
 
 
 # Merging forms --------------------------------------------------------------------
@@ -175,9 +175,9 @@ def merge(
 def _residual(
     context: Context, form: ast.Residual, env: Env, frame: Frame
 ) -> list[TensorRef]:
-    it = _one(env.it, form.keyword)[0]
+    it = _one(env.it, form.keyword, env)[0]
     drop, when = _residual_arguments(context, form, env)
-    body = _one(_inside(context, form.body, env, frame, it), form.keyword)[0]
+    body = _one(_inside(context, form.body, env, frame, it), form.keyword, env)[0]
     if not when:
         return [body]
     if drop is not None:
@@ -190,7 +190,7 @@ def _residual(
         )[0]
     shortcut = it
     if form.shortcut is not None:
-        shortcut = _one(_inside(context, form.shortcut, env, frame, it), form.keyword)[0]
+        shortcut = _one(_inside(context, form.shortcut, env, frame, it), form.keyword, env)[0]
     if not _same_axes(context, form, it, body, shortcut):
         return [UNKNOWN_TENSOR]
 
@@ -320,8 +320,8 @@ def _change(before: Sequence[Any], after: Sequence[Any]) -> str:
 
 
 def _dense(context: Context, form: ast.Dense, env: Env, frame: Frame) -> list[TensorRef]:
-    it = _one(env.it, form.keyword)[0]
-    body = _one(_inside(context, form.body, env, frame, it), form.keyword)[0]
+    it = _one(env.it, form.keyword, env)[0]
+    body = _one(_inside(context, form.body, env, frame, it), form.keyword, env)[0]
 
     def explain(problem: OpError) -> Diagnostic:
         return Diagnostic(
@@ -348,7 +348,7 @@ def _branch(context: Context, form: ast.Branch, env: Env, frame: Frame) -> list[
             continue
         single = ast.Body(statement.span, (statement,))
         result = _inside(context, single, names, frame, it)
-        paths.append((_one(result, statement.span)[0], statement.span))
+        paths.append((_one(result, statement.span, env)[0], statement.span))
     if not paths:
         raise Stop(
             Diagnostic(
@@ -471,7 +471,7 @@ def _unet(context: Context, form: ast.UNet, env: Env, frame: Frame) -> list[Tens
     skips: list[TensorRef] = []
     for level in levels:
         it = run_part("encode", level, it)
-        skips.extend(_one(it, form.keyword))
+        skips.extend(_one(it, form.keyword, env))
         _name_skip(context, skips[-1], level, len(skips), frame)
         it = run_part("down", level, it)
     it = run_part("bottom", None, it)
@@ -480,9 +480,9 @@ def _unet(context: Context, form: ast.UNet, env: Env, frame: Frame) -> list[Tens
         if "join" in parts:
             it = run_part("join", level, it, skip=skip)
         else:
-            it = _join(context, form, level, skip, it, frame)
+            it = _join(context, form, level, skip, it, env, frame)
         it = run_part("decode", level, it)
-    return _one(it, form.keyword)
+    return _one(it, form.keyword, env)
 
 
 def _name_skip(
@@ -503,9 +503,10 @@ def _join(
     level: Any,
     skip: TensorRef,
     it: TensorRef | None,
+    env: Env,
     frame: Frame,
 ) -> TensorRef:
-    up = _one(it, form.keyword)[0]
+    up = _one(it, form.keyword, env)[0]
 
     def explain(problem: OpError) -> Diagnostic:
         return Diagnostic(
@@ -525,7 +526,7 @@ def _join(
 
 
 def _scan(context: Context, form: ast.Scan, env: Env, frame: Frame) -> list[TensorRef]:
-    sequence = _one(env.it, form.keyword)[0]
+    sequence = _one(env.it, form.keyword, env)[0]
     carried: list[TensorRef] = []
     for name, expr in form.carried:
         carried.append(_initial(context, name, expr, env, frame, sequence))
@@ -553,7 +554,7 @@ def _scan(context: Context, form: ast.Scan, env: Env, frame: Frame) -> list[Tens
         ]
     finally:
         context.loop = outer
-    final = _one(result, form.keyword)[0]
+    final = _one(result, form.keyword, env)[0]
     if any(t.type is None for t in (final, *after)):
         raise Poisoned
     for state, old, new in zip(form.carried, begin[1:], after, strict=True):

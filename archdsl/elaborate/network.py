@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+import operator
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.conditions import solve
+from archdsl.conditions import Condition, Solution, solve
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import Dim, symbol, symbols
 from archdsl.elaborate.body import run_body
 from archdsl.elaborate.calls import default_value
 from archdsl.elaborate.context import Context, TooLarge
-from archdsl.elaborate.expressions import Budget, evaluate
+from archdsl.elaborate.expressions import Budget, bind_arguments, evaluate, given_twice
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
     UNKNOWN,
@@ -20,6 +24,7 @@ from archdsl.elaborate.values import (
     BlockDef,
     Bound,
     Env,
+    LayerName,
     LayerValue,
     NetworkAlias,
     Poisoned,
@@ -29,7 +34,11 @@ from archdsl.elaborate.values import (
 from archdsl.graph import Graph, Scope, live_nodes
 from archdsl.ops.arguments import describe
 from archdsl.ops.ends import Input, Output
+from archdsl.ops.op import find_public
 from archdsl.syntax import ast
+
+
+STACK = 5_000  # Python frames: a body takes about twenty, and they nest some hundred deep
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,12 @@ def elaborate_network(
     """The graph of a network at some parameters, with everything there is to say of it."""
     context = Context(name, run_body)
     try:
-        _elaborate(context, network, parameters)
+        with _deep_stack():
+            _elaborate(context, network, parameters)
+    except RecursionError:
+        context.report(
+            Diagnostic("too-deep", f"{name} is nested too deep to be expanded", _named(network))
+        )
     except TooLarge as stop:
         context.report(stop.diagnostic)
     except Stop as stop:
@@ -58,6 +72,23 @@ def elaborate_network(
     except Poisoned:
         pass
     return Elaborated(context.graph, tuple(context.diagnostics))
+
+
+@contextmanager
+def _deep_stack() -> Iterator[None]:
+    """Room for bodies nested as deep as they may be, whatever has been called already."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + STACK)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _named(network: BlockDef | NetworkAlias) -> Span:
+    if isinstance(network, NetworkAlias):
+        return network.alias.name_span
+    return network.definition.name_span
 
 
 def _elaborate(
@@ -81,11 +112,11 @@ def _elaborate(
     frame = Frame("", "")
     given = _inputs(context, definition, env, frame)
     result = run_body(context, definition.body, env, frame)
-    if context.loop is not None or any(d.severity == "error" for d in context.diagnostics):
+    if context.failed:
         _outputs(context, env, result, definition, given, frame, quiet=True)
         return
     _outputs(context, env, result, definition, given, frame, quiet=False)
-    if not any(d.severity == "error" for d in context.diagnostics):
+    if not context.failed:
         _left_over(context, definition)
         _solve(context)
 
@@ -97,7 +128,12 @@ def _resolve(context: Context, network: BlockDef | NetworkAlias, depth: int) -> 
     alias = network.alias
     if depth > 50:
         raise Stop(
-            Diagnostic("recursion", f"{alias.name} stands for itself", span=alias.name_span)
+            Diagnostic(
+                "recursion",
+                f"the network {alias.name} stands for itself",
+                span=alias.name_span,
+                help=f"one of them needs a body: network {alias.name} {{ … }}",
+            )
         )
     expr = alias.value
     callee = expr.callee if isinstance(expr, ast.Call) else expr
@@ -119,28 +155,27 @@ def _resolve(context: Context, network: BlockDef | NetworkAlias, depth: int) -> 
             or (isinstance(v, LayerValue) and isinstance(v.target, BlockDef)
                 and v.target.definition.kind == "network")
         ]
+        if value is UNKNOWN:
+            raise Poisoned
         meant = suggest(written, [k for k in known if k != alias.name])
+        help = f"did you mean {meant}?" if meant else ""
+        if isinstance(value, BlockDef):
+            help = f"a network has inputs: network {alias.name} {{ input …; {written} }}"
         raise Stop(
             Diagnostic(
-                "unknown-name",
-                f"there is no network {written}",
+                "not-callable" if isinstance(value, BlockDef) else "unknown-name",
+                f"{written} is a block, and no network"
+                if isinstance(value, BlockDef)
+                else f"there is no network {written}",
                 span=callee.span,
-                help=f"did you mean {meant}?" if meant else "",
+                help=help,
             )
         )
     layer = _resolve(context, value, depth + 1)
     if isinstance(expr, ast.Call):
-        positional: list[Bound] = []
-        named: dict[str, Bound] = {}
-        for argument in expr.arguments:
-            bound = Bound(
-                evaluate(argument.value, network.env, context.budget), argument.span, argument.value
-            )
-            if argument.name is None:
-                positional.append(bound)
-            else:
-                named[argument.name] = bound
-        layer = layer.bind(tuple(positional), named)
+        bound = bind_arguments(layer, expr, network.env, context.budget)
+        assert isinstance(bound, LayerValue)
+        return bound
     return layer
 
 
@@ -157,8 +192,10 @@ def _bind_parameters(
         raise Stop(
             Diagnostic(
                 "too-many-arguments",
-                f"{definition.name} takes {len(names) or 'no'} parameters",
+                f"{definition.name} takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
+                + (", and this is one more" if names else ""),
                 span=extra.span,
+                labels=(Label(definition.name_span, "defined here"),),
             )
         )
     bound = dict(zip(names, layer.positional, strict=False))
@@ -170,9 +207,12 @@ def _bind_parameters(
                     "unknown-argument",
                     f"{definition.name} has no parameter {name}",
                     span=argument.span,
+                    labels=(Label(definition.name_span, "defined here"),),
                     help=f"did you mean {meant}?" if meant else "",
                 )
             )
+        if name in bound:
+            raise given_twice(name, argument.span, bound[name].span)
         bound[name] = argument
     for name, value in given.items():
         if name not in names:
@@ -187,7 +227,7 @@ def _bind_parameters(
                     help=f"did you mean {meant}?" if meant else "",
                 )
             )
-        bound[name] = Bound(value)
+        bound[name] = Bound(_from_python(value, outer))
     env = Env(outer, kind="network")
     for parameter in definition.parameters:
         if parameter.name in bound:
@@ -201,13 +241,28 @@ def _bind_parameters(
                     f"the network {definition.name} needs {parameter.name}",
                     span=parameter.span,
                     text="has no default",
-                    help=f"give it one, or make a network of it: network my_{definition.name}"
+                    help=f"give it a value: network my_{definition.name}"
                     f" = {definition.name}({parameter.name} = …)",
                 )
             )
         env.names[parameter.name] = value
         env.hints[parameter.name] = ast.Name(parameter.span, parameter.name)
     return env
+
+
+def _from_python(value: Any, env: Env) -> Any:
+    """A parameter given from Python; a text may name a layer, or a block that the file sees."""
+    if isinstance(value, (list, tuple)):
+        return type(value)([_from_python(v, env) for v in value])
+    if isinstance(value, str):
+        found = env.find(value)
+        if not isinstance(found, LayerValue):
+            cls = find_public(value)
+            found = LayerValue(cls) if cls else None
+        return LayerName.of(value, found) if found else value
+    if hasattr(value, "__index__") and not isinstance(value, int):
+        return operator.index(value)  # numpy's whole numbers
+    return value
 
 
 def _inputs(
@@ -241,7 +296,13 @@ def _inputs(
     ]
     for statement in late:
         context.report(
-            Diagnostic("misplaced", "the inputs stand first in a network", statement.span)
+            Diagnostic(
+                "misplaced",
+                "the inputs stand first in a network",
+                statement.span,
+                help="put it in front of the first `let`; a size can be a parameter of the network,"
+                " or a constant of the file",
+            )
         )
     if not given:
         raise Stop(
@@ -279,7 +340,7 @@ def _input(
             context.report(stop.diagnostic)
             failed = True
         except Poisoned:
-            failed = True
+            context.poisoned = failed = True
     if failed:
         return UNKNOWN_TENSOR
     op = Input(tuple(dims), statement.dtype or "float")
@@ -290,7 +351,7 @@ def _input_size(expr: ast.Expr, env: Env, budget: Budget) -> Any:
     if isinstance(expr, ast.Name) and expr.id[:1].isupper() and not env.binds(expr.id):
         env.names[expr.id] = symbol(expr.id)
         return env.names[expr.id]
-    value = evaluate(expr, env, budget)
+    value = _known_size(expr, env, budget)
     if isinstance(value, Dim):
         if value != symbol(next(iter(symbols(value)))):
             raise Stop(
@@ -317,6 +378,28 @@ def _input_size(expr: ast.Expr, env: Env, budget: Budget) -> Any:
             )
         )
     return value
+
+
+def _known_size(expr: ast.Expr, env: Env, budget: Budget) -> Any:
+    try:
+        return evaluate(expr, env, budget)
+    except Stop as stop:
+        problem = stop.diagnostic
+    if problem.code != "unknown-name" or problem.span is None:
+        raise Stop(problem)
+    name = problem.span.text
+    if name != expr.span.text and name[:1].isupper():
+        raise Stop(
+            Diagnostic(
+                "bad-value",
+                "a size of an input is a number or a free size, not computed from one",
+                span=expr.span,
+                help=f"write {name} alone; what must hold of it is worked out",
+            )
+        )
+    meant = suggest(name, [k for k in env.visible() if isinstance(env.find(k), int)])
+    help = f"did you mean {meant}?" if meant else "a free size has a capital name: [3, H, W]"
+    raise Stop(dataclasses.replace(problem, help=help))
 
 
 def _outputs(
@@ -357,6 +440,8 @@ def _outputs(
                     "no-batch-axis",
                     f"the output {name} does not depend on any input",
                     span or definition.name_span,
+                    text="the same for every sample",
+                    help="merge it with what comes from an input, or leave it out",
                 )
             )
             continue
@@ -395,31 +480,51 @@ def _solve(context: Context) -> None:
         return
     solution = solve(context.conditions)
     if solution.possible:
+        _warn_of_fixed(context, solution)
         return
-    conflict = solution.conflict
-    span = conflict.span if conflict else None
+    (requirement,) = solution.requirements
+    first, *others = requirement.because
+    spans = {first.span}
+    labels: list[Label] = []
+    for condition in others or _others(context, first):
+        if condition.span is not None and condition.span not in spans and len(labels) < 3:
+            spans.add(condition.span)
+            labels.append(Label(condition.span, f"{condition}: {condition.reason}"))
     context.report(
         Diagnostic(
             "no-size-fits",
-            "no sizes satisfy what this network needs",
-            span=span,
-            text=conflict.reason if conflict else "",
-            notes=tuple(
-                f"needed as well: {c.reason}" + (f" ({c.span})" if c.span else "")
-                for c in _others(context, conflict)
-            ),
-            help="use padding = same on the way, or crop what is larger",
+            f"no sizes satisfy what this network needs: {requirement.sentence}",
+            span=first.span,
+            text=f"{first}: {first.reason}",
+            labels=tuple(labels),
+            help="keep the sizes on the way (padding = same), or crop what is larger",
         )
     )
 
 
-def _others(context: Context, conflict: Any) -> Iterable[Any]:
-    mentioned = symbols(conflict.left) | symbols(conflict.right) if conflict else frozenset()
-    seen: set[str] = set()
-    for condition in context.conditions:
-        if condition == conflict or condition.reason in seen or len(seen) >= 3:
-            continue
-        if mentioned & (symbols(condition.left) | symbols(condition.right)):
-            seen.add(condition.reason)
-            yield condition
+def _warn_of_fixed(context: Context, solution: Solution) -> None:
+    """Warn of a free size that only one number fits."""
+    found: dict[Span | None, list[str]] = {}
+    reasons: dict[Span | None, str] = {}
+    for name, sizes in solution.sets.items():
+        because = solution.binding(name)
+        if sizes.only is not None and because:
+            found.setdefault(because[0].span, []).append(f"{name} = {sizes.only}")
+            reasons[because[0].span] = because[0].reason
+    for span, shown in found.items():
+        fits = "fits" if len(shown) == 1 else "fit"
+        context.warn(
+            "one-size-fits",
+            f"only {' and '.join(shown)} {fits} what this network needs",
+            span,
+            text=reasons[span],
+            help="write the number in the input, or mend what asks for it",
+        )
 
+
+def _others(context: Context, conflict: Condition) -> Iterator[Condition]:
+    """The conditions on the same free sizes, where the solver names no partner."""
+    mentioned = conflict.symbols
+    for condition in context.conditions:
+        if condition != conflict and mentioned & condition.symbols:
+            yield condition

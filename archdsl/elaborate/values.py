@@ -98,6 +98,20 @@ class LayerValue:
         return f"the {kind} {self.name}"
 
 
+class LayerName(str):
+    """A text given from Python that names a layer or a block: either, as the place needs it."""
+
+    __slots__ = ("layer",)
+
+    layer: LayerValue
+
+    @classmethod
+    def of(cls, text: str, layer: LayerValue) -> LayerName:
+        made = cls(text)
+        made.layer = layer
+        return made
+
+
 @dataclass(frozen=True)
 class BlockDef:
     """A block, sequence or network as it was defined, with the file that it sees."""
@@ -185,6 +199,16 @@ class Env:
             if name in env.names:
                 return None
         return None
+
+    def as_it_is(self) -> Env:
+        """The names as they are now, whatever is bound later.
+
+        Those further out stay as they are until this ``{ … }`` ends.
+        """
+        now = Env(self.parent, self.kind)
+        now.names, now.hints, now.lets = dict(self.names), dict(self.hints), dict(self.lets)
+        now.it, now.inner = self.it, self.inner
+        return now
 
     def visible(self) -> set[str]:
         return {name for env in self.chain() for name in env.names}

@@ -30,7 +30,8 @@ def need_same_dtype(op: Op, tensors: Sequence[Tensor]) -> None:
         raise OpError("wrong-inputs", f"{op.name} names the tensors that it takes, and has none")
     if len({t.dtype for t in tensors}) > 1:
         shown = ", ".join(str(t) for t in tensors)
-        raise OpError("wrong-dtype", f"{op.name} takes inputs of one kind, not {shown}")
+        help = "indices become real numbers by embedding(count, features)"
+        raise OpError("wrong-dtype", f"{op.name} takes inputs of one kind, not {shown}", help=help)
 
 
 def broadcast(op: Op, tensors: Sequence[Tensor], need: Need) -> Tensor:
@@ -63,7 +64,7 @@ def broadcast(op: Op, tensors: Sequence[Tensor], need: Need) -> Tensor:
             continue
         sizes = [c for c in column if c is not None and c != 1]
         for other in sizes[1:]:
-            need.equal(sizes[0], other, mismatch(op, tensors, sizes[0], other))
+            need.equal(sizes[0], other, mismatch(op, tensors, sizes[0], other), _same(op))
         result.append(sizes[0] if sizes else 1)
     dims = [r for r in result if r is not None]
     if batch == "one":
@@ -79,6 +80,11 @@ def mismatch(op: Op, tensors: Sequence[Tensor], one: Size, other: Size) -> OpErr
         f"the inputs of {op.name} have different shapes",
         text=f"{shown}: {show(one)} against {show(other)}",
     )
+
+
+def _same(op: Op) -> str:
+    """Why sizes must be equal, where that depends on free ones."""
+    return f"the inputs of {op.name} must have the same sizes"
 
 
 class _Elementwise(Op):
@@ -162,7 +168,8 @@ def _need_alike(op: Op, inputs: Sequence[Tensor]) -> None:
     if any(t.batch == "none" for t in inputs):
         raise OpError(
             "no-batch-axis",
-            f"{op.name} needs a batch axis on every input: {shown}",
+            f"{op.name} needs a batch axis on every input, and a parameter here has none",
+            text=f"the parameter is {next(t for t in inputs if t.batch == 'none')}",
             help="write the parameter's shape with a leading 1, which stands for the batch",
         )
 
@@ -189,7 +196,7 @@ class Concat(Op):
         for other in inputs[1:]:
             for i, (one, two) in enumerate(zip(first.dims, other.dims, strict=True)):
                 if i != axis:
-                    need.equal(one, two, mismatch(self, inputs, one, two))
+                    need.equal(one, two, mismatch(self, inputs, one, two), _same(self))
         total: Size = first.dims[axis]
         for other in inputs[1:]:
             total = total + other.dims[axis]
@@ -221,7 +228,7 @@ class Stack(Op):
         first = inputs[0]
         for other in inputs[1:]:
             for one, two in zip(first.dims, other.dims, strict=True):
-                need.equal(one, two, mismatch(self, inputs, one, two))
+                need.equal(one, two, mismatch(self, inputs, one, two), _same(self))
         wider = first.with_dims(*first.dims, 1)
         axis = resolve_axis(self, self.axis, wider)
         dims = (*first.dims[:axis], len(inputs), *first.dims[axis:])
@@ -265,7 +272,7 @@ class MatMul(Op):
             rows, columns = columns, rows
         need.equal(left.dims[-1], rows, mismatch(self, inputs, left.dims[-1], rows))
         for one, two in zip(left.dims[:-2], right.dims[:-2], strict=True):
-            need.equal(one, two, mismatch(self, inputs, one, two))
+            need.equal(one, two, mismatch(self, inputs, one, two), _same(self))
         result = left.with_dims(*left.dims[:-1], columns)
         return (replace(result, batch=joined_batch(inputs)),)
 

@@ -19,6 +19,7 @@ program: there is no difference) and decorate it with :func:`layer`::
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -263,7 +264,7 @@ def layer(
 
 def _check_class(cls: type, name: str) -> None:
     """Refuse a class that would fail only when it is used."""
-    if not (isinstance(cls, type) and issubclass(cls, Op)):
+    if not issubclass(cls, Op):
         raise TypeError(f"a layer is a class derived from archdsl.Op, and {cls!r} is not")
     if cls.internal:
         return
@@ -272,27 +273,26 @@ def _check_class(cls: type, name: str) -> None:
     for method, what in (("infer", "no shape rule"), ("code", "no PyTorch")):
         if getattr(cls, method) is getattr(Op, method):
             raise TypeError(f"the layer {name} has {what}: give it the method {method}")
-    annotated = {key for base in cls.__mro__ for key in base.__dict__.get("__annotations__", {})}
-    for key, value in vars(cls).items():
-        if not isinstance(value, dataclasses.Field):
-            continue
-        if key not in annotated:
+    own = inspect.get_annotations(cls)
+    fields = {key: v for key, v in vars(cls).items() if isinstance(v, dataclasses.Field)}
+    for key in fields:
+        if key not in own:
             raise TypeError(f"{key} of the layer {name} has no type: {key}: int = …")
         if hasattr(Op, key):
             raise TypeError(f"{key} is a name of archdsl.Op itself: call this argument otherwise")
-    for key, annotation in cls.__dict__.get("__annotations__", {}).items():
-        given = vars(cls).get(key)
-        if "ClassVar" in str(annotation) or isinstance(given, dataclasses.Field):
-            continue
-        raise TypeError(
-            f"{key} of the layer {name} does not say what it takes: {key}: int = size(), or"
-            " another of the kinds in archdsl.ops"
-        )
+    for key, annotation in own.items():
+        if key not in fields and "ClassVar" not in str(annotation):
+            raise TypeError(
+                f"{key} of the layer {name} does not say what it takes: {key}: int = size(), or"
+                " another of the kinds in archdsl.ops"
+            )
 
 
 def _check_free(cls: type, name: str) -> None:
     known = find(name)
-    if known is None or (known.__module__, known.__qualname__) == (cls.__module__, cls.__qualname__):
+    if known is None:
+        return
+    if (known.__module__, known.__qualname__) == (cls.__module__, cls.__qualname__):
         return
     what = "an alias of" if known.name != name else "the name of"
     raise ValueError(

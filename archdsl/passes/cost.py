@@ -20,7 +20,9 @@ class Cost:
     """Multiply-adds of one forward pass, an expression where sizes are free."""
 
 
-def count_cost(graph: Graph, sizes: Mapping[str, int] | None = None, *, training: bool = False) -> Cost:
+def count_cost(
+    graph: Graph, sizes: Mapping[str, int] | None = None, *, training: bool = False
+) -> Cost:
     """The cost of a checked graph; ``sizes`` gives the free ones values.
 
     Multiply-adds leave out what is computed in training alone, unless ``training``.

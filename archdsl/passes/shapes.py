@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from archdsl.graph import (
     scopes,
 )
 from archdsl.ops.arguments import OpError, WeightRef
-from archdsl.ops.op import Need, Op, Tensor
+from archdsl.ops.op import Need, Op, Tensor, build
 from archdsl.passes.structure import place_node
 
 
@@ -46,15 +45,7 @@ def infer_shapes(graph: Graph) -> Graph:
     diagnostics: list[Diagnostic] = []
     modules: dict[str, _Module] = {}
     for node in in_order(result):
-        try:
-            place_node(result, node)
-            _infer(result, node, modules)
-        except ArchError as error:
-            diagnostics.extend(error.diagnostics)
-            result.nodes[node].pop("types", None)
-        except OpError as problem:
-            diagnostics.append(diagnose(result, node, problem))
-            result.nodes[node].pop("types", None)
+        diagnostics.extend(_check_node(result, node, modules))
     diagnostics.extend(_check_ends(result))
     if not diagnostics:
         diagnostics.extend(_check_references(result, modules))
@@ -77,12 +68,27 @@ def infer_shapes(graph: Graph) -> Graph:
     return result
 
 
+def _check_node(graph: Graph, node: str, modules: dict[str, _Module]) -> tuple[Diagnostic, ...]:
+    """Place and infer a node; what is wrong with it, which leaves it without types."""
+    try:
+        place_node(graph, node)
+        _infer(graph, node, modules)
+    except ArchError as error:
+        graph.nodes[node].pop("types", None)
+        return error.diagnostics
+    except OpError as problem:
+        graph.nodes[node].pop("types", None)
+        return (diagnose(graph, node, problem),)
+    return ()
+
+
 def _copy(graph: Graph) -> Graph:
     """A graph of its own to write into. Raises ArchError where nodes are no names."""
-    for node in graph:
-        if not isinstance(node, str):
-            message = f"a node is called by a text, and {node!r} is none"
-            raise ArchError([Diagnostic("bad-graph", message)])
+    nodes: list[object] = list(graph)
+    strange = [node for node in nodes if not isinstance(node, str)]
+    if strange:
+        message = f"a node is called by a text, and {strange[0]!r} is none"
+        raise ArchError([Diagnostic("bad-graph", message)])
     result: Graph = graph.copy()
     result.graph = {**graph.graph, "conditions": []}
     result.graph["scopes"] = dict(graph.graph.get("scopes") or {})
@@ -94,9 +100,7 @@ def _copy(graph: Graph) -> Graph:
 
 def _keep_reasons(graph: Graph, before: Graph) -> None:
     """Conditions that the graph had already keep the words that they were given."""
-    known = {
-        (c.kind, c.left, c.right, c.span): c for c in before.graph.get("conditions") or ()
-    }
+    known = {(c.kind, c.left, c.right, c.span): c for c in before.graph.get("conditions") or ()}
     graph.graph["conditions"] = [
         known.get((c.kind, c.left, c.right, c.span), c) for c in graph.graph["conditions"]
     ]
@@ -117,7 +121,7 @@ def _infer(graph: Graph, node: str, modules: dict[str, _Module]) -> None:
             message = f"{source.node} has {count}, and no output {source.output}"
             raise OpError("bad-graph", message)
         types.append(known[source.output])
-    op = _tied_again(op, modules)
+    op = _tied_again(graph, node, op, modules)
     need = Need(data.get("span"))
     data["types"] = op.infer(types, need)
     data["shape"] = data["types"][0].dims
@@ -143,10 +147,10 @@ def _sources(graph: Graph, node: str, op: Op) -> list[Source]:
     elif not len(op.inputs) - op.optional_inputs <= len(found) <= len(op.inputs):
         takes = "one input" if op.inputs == ("input",) else f"the inputs {', '.join(op.inputs)}"
         raise _wrong_inputs(f"{op.name} takes {takes}, and {_edges(len(found))} in")
-    elif list(sorted(placed)) != list(range(len(found))):
-        absent = next(i for i in range(len(op.inputs)) if i not in placed)
-        place = f"input {absent} ({op.inputs[absent]})" if absent < len(op.inputs) else "an input"
-        raise _wrong_inputs(f"{op.name} has no {place.removeprefix('an ')} where a later one is given")
+    elif sorted(placed) != list(range(len(found))):
+        absent = next(i for i in range(len(placed) + 1) if i not in placed)
+        missing = f"its input {absent} ({op.inputs[absent]})"
+        raise _wrong_inputs(f"{op.name} lacks {missing}, and has a later one")
     return found
 
 
@@ -160,14 +164,18 @@ def _wrong_inputs(message: str) -> OpError:
     return OpError("wrong-inputs", message, help="an edge into a node is one of its inputs")
 
 
-def _tied_again(op: Op, modules: Mapping[str, _Module]) -> Op:
+def _tied_again(graph: Graph, node: str, op: Op, modules: Mapping[str, _Module]) -> Op:
     """The op with the shape of the weight that it uses as it is now."""
     tie = getattr(op, "tie", None)
-    owner = modules.get(tie.path) if isinstance(tie, WeightRef) else None
-    if owner is None or tie.name not in owner.weights:
+    if not isinstance(tie, WeightRef):
         return op
-    now = replace(tie, shape=tuple(owner.weights[tie.name]))
-    return dataclasses.replace(op, tie=now)  # type: ignore[type-var]  # made by `layer`
+    if tie.path not in modules:
+        paths = {data.get("path", other) for other, data in graph.nodes(data=True)}
+        if tie.path not in paths:
+            raise ArchError([_no_such_weight(graph, node, tie, modules)])
+        return op
+    shape = modules[tie.path].weights.get(tie.name, tie.shape)
+    return build(type(op), {**op.arguments, "tie": replace(tie, shape=tuple(shape))})
 
 
 def _remember(path: str, module: _Module, modules: dict[str, _Module]) -> None:
@@ -178,9 +186,7 @@ def _remember(path: str, module: _Module, modules: dict[str, _Module]) -> None:
     if first.op != module.op:
         differ = f"{first.node} is {_shown(first.op)}, {module.node} is {_shown(module.op)}"
     else:
-        name, shape = next(
-            (n, s) for n, s in module.weights.items() if first.weights.get(n) != s
-        )
+        name, shape = next((n, s) for n, s in module.weights.items() if first.weights.get(n) != s)
         other = list(first.weights.get(name, ()))
         differ = f"its {name} is {other} for {first.node}, and {list(shape)} is needed here"
     raise OpError(
@@ -250,15 +256,22 @@ def _check_tie(
 ) -> list[Diagnostic]:
     owner = modules.get(tie.path)
     if owner is None or tie.name not in owner.weights:
-        meant = suggest(tie.path, [p for p, m in modules.items() if tie.name in m.weights])
-        message = f"the weight {tie.path}.{tie.name} that {node} uses is not there"
-        help = f"did you mean {meant}.{tie.name}?" if meant else "leave tie out of its args"
-        return [graph_error(graph, node, message, code="unknown-name", help=help)]
+        return [_no_such_weight(graph, node, tie, modules)]
     shape = tuple(owner.weights[tie.name])
     if shape == tie.shape:
         return []
     message = f"the tied weight {tie.path}.{tie.name} is {list(shape)}, not {list(tie.shape)}"
     return [graph_error(graph, node, message, code="tied-shape")]
+
+
+def _no_such_weight(
+    graph: Graph, node: str, tie: WeightRef, modules: Mapping[str, _Module]
+) -> Diagnostic:
+    same = [p for p, m in modules.items() if tuple(m.weights.get(tie.name, ())) == tie.shape]
+    meant = suggest(tie.path, same) or (same[0] if len(same) == 1 else None)
+    message = f"the weight {tie.path}.{tie.name} that {node} uses is not there"
+    help = f"did you mean {meant}.{tie.name}?" if meant else "leave tie out of its args"
+    return graph_error(graph, node, message, code="unknown-name", help=help)
 
 
 def conditions_of(graph: Graph) -> Solution:

@@ -6,10 +6,11 @@ rewrites the file with ``--update-golden``.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from archdsl import ops
@@ -30,7 +31,8 @@ from typing import Any, Literal
 from archdsl.builder import Flow, Module
 from archdsl.ops.arguments import WeightRef
 
-# ruff: noqa: PYI021 - an editor shows these docstrings
+# An editor shows the docstrings, and the defaults as they are.
+# ruff: noqa: D402, E501, PYI021, PYI054
 '''
 
 
@@ -52,8 +54,7 @@ def _fallback(result: str) -> str:
     return f"    def __getattr__(self, name: str) -> Callable[..., {result}]: ...\n"
 
 
-def _methods(write: object) -> Iterator[str]:
-    assert callable(write)
+def _methods(write: Callable[[type[Op], str], Iterator[str]]) -> Iterator[str]:
     for cls in ops.registered():
         if cls.internal or cls.name == "nn" or not cls.__module__.startswith("archdsl."):
             continue
@@ -81,7 +82,7 @@ def _method(cls: type[Op], name: str, before: list[str], keywords: list[str], re
     starred = bool(before)
     for parameter in signature(cls):
         if parameter.name == cls.rest:
-            arguments.append(f"*{parameter.name}: {_item(parameter)}")
+            arguments.append(f"*{parameter.name}: int | Sequence[int]")
             starred = True
             continue
         default = "" if parameter.required else f" = {parameter.default!r}"
@@ -94,11 +95,7 @@ def _method(cls: type[Op], name: str, before: list[str], keywords: list[str], re
 
 
 def _type(cls: type[Op], parameter: Parameter) -> str:
-    written = next(
-        base.__dict__["__annotations__"][parameter.name]
-        for base in cls.__mro__
-        if parameter.name in base.__dict__.get("__annotations__", {})
-    )
+    written = next(f.type for f in dataclasses.fields(cls) if f.name == parameter.name)  # type: ignore[arg-type]  # made by `layer`
     kind = parameter.kind
     text = str(written).replace("Sizes", "int | tuple[int, ...]")
     words = [w for w in kind.choices if w not in ("true", "false")]
@@ -109,7 +106,3 @@ def _type(cls: type[Op], parameter: Parameter) -> str:
     if "list of" in kind.words and "int |" not in text and "Any" not in text:
         text = f"int | {text}"
     return text
-
-
-def _item(parameter: Parameter) -> str:
-    return "int | Sequence[int]"

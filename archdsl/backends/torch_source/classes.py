@@ -14,7 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from archdsl.backends.torch_source.names import class_name, expression, python, unique, variable
+from archdsl.backends.torch_source.names import (
+    class_name,
+    expression,
+    python,
+    unique,
+    value_of,
+    variable,
+)
 from archdsl.backends.torch_source.tree import Leaf, Unit
 from archdsl.elaborate.expressions import Budget, evaluate
 from archdsl.elaborate.values import Env, Poisoned, Stop
@@ -72,7 +79,9 @@ class Parameter:
 
     @property
     def annotation(self) -> str:
-        names = sorted({_annotation(v) for v in [*self.values, *([self.default] if self.has_default else [])]})
+        names = sorted(
+            {_annotation(v) for v in [*self.values, *([self.default] if self.has_default else [])]}
+        )
         if names == ["float", "int"]:
             names = ["float"]
         none = "None" in names
@@ -138,7 +147,9 @@ def is_plain(leaf: Leaf) -> bool:
 def is_wrappable(leaf: Leaf) -> bool:
     """Whether it is a function of one tensor, that a small module can stand for."""
     code = leaf.code
-    return code.module is None and code.targets == "{0}" and len(leaf.inputs) == 1 and bool(code.call)
+    return (
+        code.module is None and code.targets == "{0}" and len(leaf.inputs) == 1 and bool(code.call)
+    )
 
 
 def is_sequential(unit: Unit) -> bool:
@@ -178,7 +189,9 @@ def is_inline(unit: Unit) -> bool:
     return unit.scope.kind == "group" and is_sequential(unit)
 
 
-def plan_classes(root: Unit, graph: Graph, taken: set[str]) -> tuple[list[ClassPlan], dict[str, ClassPlan]]:
+def plan_classes(
+    root: Unit, graph: Graph, taken: set[str]
+) -> tuple[list[ClassPlan], dict[str, ClassPlan]]:
     """The classes of the source, members before those that use them, and the class of every scope id."""
     planner = _Planner(graph, taken)
     planner.collect(root)
@@ -307,7 +320,13 @@ class _Planner:
                     self._member_shape(m, i, inner) for i, m in enumerate(member.members)
                 )
                 return ("inline", member.name, inputs, shapes, member.scope.loop is None)
-            return ("unit", member.name, inputs, id(self.by_scope[member.scope.id]), len(member.outputs))
+            return (
+                "unit",
+                member.name,
+                inputs,
+                id(self.by_scope[member.scope.id]),
+                len(member.outputs),
+            )
         code = member.code
         for i in range(len(member.data["types"])):
             refs[Source(member.node, i)] = ("m", index, i)
@@ -315,8 +334,16 @@ class _Planner:
         loop = refs.get(Source(member.data["loop"])) if member.data.get("loop") else None
         tie = getattr(member.op, "tie", None)
         return (
-            "leaf", name, member.op.name, code.call, code.targets, tuple(code.after.items()),
-            _construct_shape(code.module), tuple(code.constants), inputs, loop,
+            "leaf",
+            name,
+            member.op.name,
+            code.call,
+            code.targets,
+            tuple(code.after.items()),
+            _construct_shape(code.module),
+            tuple(code.constants),
+            inputs,
+            loop,
             tie.path if tie else None,
         )
 
@@ -388,7 +415,11 @@ def _construct_shape(call: Construct | None) -> Any:
     return (
         call.callee,
         tuple(
-            (a.name, a.keyword, _construct_shape(a.value) if isinstance(a.value, Construct) else None)
+            (
+                a.name,
+                a.keyword,
+                _construct_shape(a.value) if isinstance(a.value, Construct) else None,
+            )
             for a in call.arguments
         ),
     )
@@ -424,7 +455,12 @@ def _argument_slots(
         return
     known = first.name in written
     yield Slot(
-        at, first.name, [a.value for a in row], hints.get(first.name), None if known else follows, known
+        at,
+        first.name,
+        [a.value for a in row],
+        hints.get(first.name),
+        None if known else follows,
+        known,
     )
 
 
@@ -535,9 +571,22 @@ class _Solver:
         for which in (0, -1):
             if agree(self._size(slot.follows, which) or (), slot.values):
                 found = self.trace(slot.follows, which, 0)
-                if found is not None:
+                if found is not None and self._explains(found, slot.values):
                     return found
         return None
+
+    def _explains(self, text: str, values: Sequence[Any]) -> bool:
+        """Whether an expression over the parameters comes to the values in every instance."""
+        for index, value in enumerate(values):
+            if value is ANY:
+                continue
+            names = {variable(p.name): p.values[index] for p in self.parameters.values()}
+            try:
+                if not same(value_of(text, names), value):
+                    return False
+            except ValueError:
+                return False
+        return True
 
     def _size(self, source: Source, which: int) -> list[Any] | None:
         """A size of a tensor in every instance of the class."""
@@ -563,9 +612,7 @@ class _Solver:
         if kind == "leaf":
             _, at = what
             members = [self._member_at(row, at) for row in self.rows]
-            return [
-                Source(m.node, source.output) if isinstance(m, Leaf) else None for m in members
-            ]
+            return [Source(m.node, source.output) if isinstance(m, Leaf) else None for m in members]
         if kind == "unit":
             unit, at = what
             position = unit.outputs.index(source)
@@ -595,15 +642,18 @@ class _Solver:
             inner = Source(last.node) if isinstance(last, Leaf) else last.outputs[0]
             if inner != source:
                 return self.trace(inner, which, depth + 1)
-            kind, what = ("leaf", (last, (*what[1], len(what[0].members) - 1))) if isinstance(last, Leaf) else (
-                "unit", (last, (*what[1], len(what[0].members) - 1)))
+            kind, what = (
+                ("leaf", (last, (*what[1], len(what[0].members) - 1)))
+                if isinstance(last, Leaf)
+                else ("unit", (last, (*what[1], len(what[0].members) - 1)))
+            )
         if kind not in ("leaf", "unit"):
             return None
         member, at = what
         own = self._own_size(at, size)
         if own is not None:
             return None if own.isdigit() else own
-        if isinstance(member, Leaf) and member.op.name == "concat":
+        if isinstance(member, Leaf) and member.op.name == "concat" and _joins(member, which):
             return self._sum(member, which, depth)
         for before in member.inputs:
             if agree(self._size(before, which) or (), size):
@@ -613,7 +663,11 @@ class _Solver:
     def _own_size(self, at: SlotId, size: list[Any]) -> str | None:
         """The text of an argument that sets the size that comes out."""
         for slot in self.by_member.get(at, ()):
-            if slot.follows is None and agree(slot.values, size) and not slot.name.startswith("in_"):
+            if (
+                slot.follows is None
+                and agree(slot.values, size)
+                and not slot.name.startswith("in_")
+            ):
                 return self.texts[slot.id]
         return None
 
@@ -708,7 +762,6 @@ class _Solver:
         ordered = sorted(self.parameters.values(), key=lambda p: (p.has_default, p.order))
         self.plan.parameters = ordered
 
-
     def _name_lets(self) -> None:
         """Constants of the block's body that several calls use become local variables."""
         for name, expr in self.plan.unit.scope.lets.items():
@@ -735,8 +788,18 @@ def _vector(values: Sequence[Any]) -> Any:
     return tuple((type(v).__name__, repr(v)) for v in values)
 
 
+def _joins(member: Leaf, which: int) -> bool:
+    """Whether a concatenation is along the channels (0) or the features (-1)."""
+    axis, rank = getattr(member.op, "axis", 1), member.data["types"][0].rank
+    return (axis - 1 if axis > 0 else axis + rank) == which % rank
+
+
 def _grouped(text: str) -> str:
-    return f"({text})" if any(op in text for op in (" + ", " - ", " if ", " // ", " / ", " % ")) else text
+    return (
+        f"({text})"
+        if any(op in text for op in (" + ", " - ", " if ", " // ", " / ", " % "))
+        else text
+    )
 
 
 def _grouped_sum(text: str) -> str:

@@ -7,22 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.backends.torch_source.classes import ClassPlan, is_plain
-from archdsl.backends.torch_source.names import class_name, unique, variable
+from archdsl.backends.torch_source.names import unique, variable
+from archdsl.backends.torch_source.rolling import Line, roll_lines
 from archdsl.backends.torch_source.tree import Leaf, Unit
 from archdsl.dims import show_shape
 from archdsl.graph import Graph, Source, type_of
 
-LONGEST_CHAIN = 3
+LONGEST_CHAIN = 4
+LONGEST_CALL = 64
 GENERIC = ("x", "out", "y", "z")
-
-
-@dataclass
-class Line:
-    """A logical line of the function, at its depth below the function's own."""
-
-    text: str
-    depth: int = 0
-    comment: str = ""
 
 
 @dataclass
@@ -32,12 +25,17 @@ class Result:
     always: list[tuple[str, Source]] = field(default_factory=list)
     training: list[tuple[str, Source]] = field(default_factory=list)
     type_name: str = ""
+    """The named tuple of several outputs, where there are several outside training."""
+    training_type: str = ""
+    """The named tuple that comes in training, with the outputs in training alone."""
 
 
 class Forward:
     """The body of one class's ``forward``, written member by member."""
 
-    def __init__(self, graph: Graph, plan: ClassPlan, constants: Any, result: Result | None) -> None:
+    def __init__(
+        self, graph: Graph, plan: ClassPlan, constants: Any, result: Result | None
+    ) -> None:
         self.graph = graph
         self.plan = plan
         self.unit = plan.unit
@@ -81,7 +79,7 @@ class Forward:
             self._step(step, following, later, conditional=inside)
         self.depth = 0
         self._flush_at_the_end()
-        self.lines = _rolled(_without_idle_deletes(self.lines))
+        self.lines = roll_lines(_without_idle_deletes(self.lines))
         self._return()
         return self.lines
 
@@ -149,7 +147,9 @@ class Forward:
                 continue
             if isinstance(member, Leaf) and member.op.name == "scan end":
                 begin = next(
-                    m for m in members if isinstance(m, Leaf) and m.node == member.data["args"]["begin"]
+                    m
+                    for m in members
+                    if isinstance(m, Leaf) and m.node == member.data["args"]["begin"]
                 )
                 steps.append((begin, self._steps(bodies.get(begin.node, []), begin.node), member))
             else:
@@ -185,7 +185,11 @@ class Forward:
         depth = max((self.pending.pop(s, ("", 0))[1] for s in step.inputs), default=0)
         text = self._call(step, arguments)
         outputs = self._outputs(step)
-        if self._chains(step, following, outputs, depth) and not conditional:
+        if (
+            len(text) <= LONGEST_CALL
+            and not conditional
+            and self._chains(step, following, outputs, depth)
+        ):
             self.pending[outputs[0]] = (text, depth + 1)
             self.vars[outputs[0]] = text
             self._release(step.inputs)
@@ -296,8 +300,10 @@ class Forward:
 
     def _delete(self, dead: list[str], assigned: list[str], later: int) -> None:
         """Let go of what is not used again, where the function goes on for long enough to matter."""
-        gone = [n for n in dead if n not in assigned and n not in self.parameters and n.isidentifier()]
-        if gone and later >= 3 and not self.depth:
+        gone = [
+            n for n in dead if n not in assigned and n not in self.parameters and n.isidentifier()
+        ]
+        if gone and later >= 2 and not self.depth:
             self._line(f"del {', '.join(dict.fromkeys(gone))}")
 
     def _flush_pending(self, keep: set[Source] | None = None) -> None:
@@ -329,7 +335,11 @@ class Forward:
         initial = [self._read(s) for s in begin.inputs[1:]]
         self._release(begin.inputs)
         for index in range(carried):
-            wanted = variable(names[index + 1]) if index + 1 < len(names) and names[index + 1] else "state"
+            wanted = (
+                variable(names[index + 1])
+                if index + 1 < len(names) and names[index + 1]
+                else "state"
+            )
             taken = {*self.holder, sequence} - {initial[index]}
             states.append(unique(wanted, taken | set(states)))
         for state, start in zip(states, initial, strict=True):
@@ -369,7 +379,9 @@ class Forward:
         given = end.inputs[1 + carried]
         after = end.inputs[2 + carried :]
         self._line(f"{results}.append({self._read(given)})")
-        changed = [(s, self._read(a)) for s, a in zip(states, after, strict=True) if s != self._read(a)]
+        changed = [
+            (s, self._read(a)) for s, a in zip(states, after, strict=True) if s != self._read(a)
+        ]
         if changed:
             left, right = (", ".join(part) for part in zip(*changed, strict=True))
             self._line(f"{left} = {right}")
@@ -400,22 +412,21 @@ class Forward:
         if self.result.training:
             everything = [*always, *((n, self._read(s)) for n, s in self.result.training)]
             self.lines.append(Line("if self.training:"))
-            self.lines.append(Line(f"return {self._named(everything)}", 1))
+            self.lines.append(Line(f"return {_named(self.result.training_type, everything)}", 1))
         if len(always) == 1:
             self._close(f"return {always[0][1]}", always[0][1])
-        elif self.result.training:
-            self.lines.append(Line(f"return {', '.join(v for _, v in always)}"))
         else:
-            self.lines.append(Line(f"return {self._named(always)}"))
-
-    def _named(self, values: list[tuple[str, str]]) -> str:
-        assert self.result is not None
-        return f"{self.result.type_name}({', '.join(v for _, v in values)})"
+            self.lines.append(Line(f"return {_named(self.result.type_name, always)}"))
 
     def _close(self, line: str, value: str) -> None:
         """Return the last assignment's value at once where it was only made to be returned."""
         last = self.lines[-1] if self.lines else None
-        if last and last.depth == 0 and last.text.startswith(f"{value} = ") and value.isidentifier():
+        if (
+            last
+            and last.depth == 0
+            and last.text.startswith(f"{value} = ")
+            and value.isidentifier()
+        ):
             self.lines[-1] = Line(f"return {last.text[len(value) + 3 :]}", 0, last.comment)
             return
         self.lines.append(Line(line))
@@ -423,6 +434,10 @@ class Forward:
     def _flush_at_the_end(self) -> None:
         """A call left for the next line is written, or is what is returned."""
         self.pending.clear()
+
+
+def _named(type_name: str, values: list[tuple[str, str]]) -> str:
+    return f"{type_name}({', '.join(v for _, v in values)})"
 
 
 def _without_idle_deletes(lines: list[Line]) -> list[Line]:
@@ -442,44 +457,6 @@ def _without_idle_deletes(lines: list[Line]) -> list[Line]:
             line = Line(f"del {', '.join(left)}", line.depth)
         result.append(line)
     return result
-
-
-LONGEST_PERIOD = 24
-
-
-def _rolled(lines: list[Line]) -> list[Line]:
-    """Three or more equal runs of lines, as ``repeat … shared`` gives them, as one loop."""
-    result: list[Line] = []
-    texts = [(line.text, line.depth) for line in lines]
-    index = 0
-    while index < len(lines):
-        period, count = _repeats(texts, index)
-        if count < 3:
-            result.append(lines[index])
-            index += 1
-            continue
-        depth = lines[index].depth
-        result.append(Line(f"for _ in range({count}):", depth))
-        body = lines[index : index + period]
-        result.extend(Line(line.text, line.depth + 1, line.comment) for line in body)
-        index += period * count
-    return result
-
-
-def _repeats(texts: list[tuple[str, int]], start: int) -> tuple[int, int]:
-    """The shortest run of lines from a place on that repeats, and how often."""
-    for period in range(1, LONGEST_PERIOD + 1):
-        end = start + period
-        if texts[start : start + 1] != texts[end : end + 1]:
-            continue
-        run = texts[start:end]
-        count = 1
-        while texts[end : end + period] == run:
-            count += 1
-            end += period
-        if count >= 3:
-            return period, count
-    return 1, 1
 
 
 def _nests(step: Leaf) -> bool:
@@ -528,6 +505,3 @@ class _Template:
                 return "".join(result)
             name, _, rest = after.partition("}")
             result.append(self.mapping[name])
-
-
-__all__ = ["Forward", "Line", "Result", "class_name"]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast as python_ast
 import keyword
+import operator
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from archdsl.ops.torch_text import Construct, Verbatim
 from archdsl.syntax import ast
 
-TAKEN = frozenset({"torch", "nn", "F", "Tensor", "NamedTuple", "OrderedDict", "math", "self", "super"})
+TAKEN = frozenset(
+    {"torch", "nn", "F", "Tensor", "NamedTuple", "OrderedDict", "math", "self", "super"}
+)
 
 
 def class_name(name: str) -> str:
@@ -24,6 +29,12 @@ def class_name(name: str) -> str:
 def variable(name: str) -> str:
     """A name of the language as a Python variable."""
     return f"{name}_" if keyword.iskeyword(name) or name in TAKEN else name
+
+
+def field_name(name: str) -> str:
+    """A name of the language as a field of a named tuple: no keyword, no underscore in front."""
+    text = name.lstrip("_") or "output"
+    return f"{text}_" if keyword.iskeyword(text) or text[0].isdigit() else text
 
 
 def unique(name: str, taken: set[str]) -> str:
@@ -78,7 +89,18 @@ def construct(call: Construct) -> str:
     return f"{call.callee}({', '.join(parts)})"
 
 
-_LEVELS = {"or": 1, "and": 2, "not": 3, "compare": 4, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6}
+_LEVELS = {
+    "or": 1,
+    "and": 2,
+    "not": 3,
+    "compare": 4,
+    "+": 5,
+    "-": 5,
+    "*": 6,
+    "/": 6,
+    "//": 6,
+    "%": 6,
+}
 
 
 def expression(expr: ast.Expr, rename: dict[str, str], level: int = 0) -> str:
@@ -120,3 +142,58 @@ def expression(expr: ast.Expr, rename: dict[str, str], level: int = 0) -> str:
 
 def _wrap(text: str, own: float, level: float) -> str:
     return f"({text})" if own < level else text
+
+
+def value_of(text: str, names: Mapping[str, Any]) -> Any:
+    """What an expression of a constructor comes to at given parameters.
+
+    Only what :func:`expression` writes is known: names, numbers, arithmetic, comparisons,
+    conditions. Raises ValueError for anything else.
+    """
+    try:
+        return _value_of(python_ast.parse(text, mode="eval").body, names)
+    except (SyntaxError, KeyError, TypeError, ArithmeticError) as problem:
+        raise ValueError(str(problem)) from None
+
+
+_OPERATORS: dict[type, Callable[..., Any]] = {
+    python_ast.Add: operator.add,
+    python_ast.Sub: operator.sub,
+    python_ast.Mult: operator.mul,
+    python_ast.Div: operator.truediv,
+    python_ast.FloorDiv: operator.floordiv,
+    python_ast.Mod: operator.mod,
+    python_ast.Eq: operator.eq,
+    python_ast.NotEq: operator.ne,
+    python_ast.Lt: operator.lt,
+    python_ast.LtE: operator.le,
+    python_ast.Gt: operator.gt,
+    python_ast.GtE: operator.ge,
+    python_ast.USub: operator.neg,
+    python_ast.Not: operator.not_,
+}
+
+
+def _value_of(node: python_ast.expr, names: Mapping[str, Any]) -> Any:
+    match node:
+        case python_ast.Constant(value=value):
+            return value
+        case python_ast.Name(id=name):
+            return names[name]
+        case python_ast.BinOp(left=left, op=python_ast.Pow(), right=right):
+            base, power = _value_of(left, names), _value_of(right, names)
+            if abs(power) > 64 or abs(base) > 2**16:
+                raise ValueError("a power beyond any size")
+            return base**power
+        case python_ast.BinOp(left=left, op=op, right=right):
+            return _OPERATORS[type(op)](_value_of(left, names), _value_of(right, names))
+        case python_ast.UnaryOp(op=op, operand=operand):
+            return _OPERATORS[type(op)](_value_of(operand, names))
+        case python_ast.IfExp(test=test, body=body, orelse=orelse):
+            return _value_of(body if _value_of(test, names) else orelse, names)
+        case python_ast.Compare(left=left, ops=[op], comparators=[right]):
+            return _OPERATORS[type(op)](_value_of(left, names), _value_of(right, names))
+        case python_ast.Tuple(elts=items):
+            return tuple(_value_of(item, names) for item in items)
+        case _:
+            raise ValueError(f"no value for {type(node).__name__}")

@@ -14,15 +14,22 @@ from archdsl.backends.torch_source.classes import (
     Parameter,
     SlotId,
     is_inline,
-    is_plain,
     plan_classes,
 )
-from archdsl.backends.torch_source.forward import Forward, Line, Result
+from archdsl.backends.torch_source.forward import Forward, Result
 from archdsl.backends.torch_source.layout import EXPLODE, lay_out
-from archdsl.backends.torch_source.names import TAKEN, class_name, python, unique, variable
+from archdsl.backends.torch_source.names import (
+    TAKEN,
+    class_name,
+    field_name,
+    python,
+    unique,
+    variable,
+)
+from archdsl.backends.torch_source.rolling import roll_members
 from archdsl.backends.torch_source.tree import Leaf, Unit, build_tree
 from archdsl.graph import Graph, outputs
-from archdsl.ops.torch_text import Argument, Construct, Verbatim, same
+from archdsl.ops.torch_text import Argument, Construct
 
 
 @dataclass(frozen=True)
@@ -59,9 +66,13 @@ class _Writer:
             data = self.graph.nodes[node]
             name = (data.get("names") or (node,))[0] or node
             rows = result.training if (data.get("args") or {}).get("training") else result.always
-            rows.append((variable(name), source))
-        if len(result.always) + len(result.training) > 1:
-            result.type_name = unique(f"{self.plans[-1].name}Output", self.taken)
+            rows.append((field_name(name), source))
+        base = self.plans[-1].name
+        if len(result.always) > 1:
+            result.type_name = unique(f"{base}Output", self.taken)
+        if result.training:
+            name = f"{base}TrainingOutput" if result.type_name else f"{base}Output"
+            result.training_type = unique(name, self.taken)
         return result
 
     # The file ---------------------------------------------------------------------
@@ -69,8 +80,13 @@ class _Writer:
     def write(self) -> Generated:
         classes = [self._class(plan) for plan in self.plans]
         parts = [*self.helpers.values(), *self._wrapper_texts()]
+        always, training = self.result.always, self.result.training
         if self.result.type_name:
-            parts.append(self._result_type())
+            what = "What the network gives."
+            parts.append(_result_type(self.result.type_name, what, always))
+        if self.result.training_type:
+            what = "What the network gives in training."
+            parts.append(_result_type(self.result.training_type, what, [*always, *training]))
         body = "\n\n\n".join(part.strip("\n") for part in [*parts, *classes])
         head = f'"""{self._title()}"""\n\n{self._imports(body)}'
         return Generated(f"{head}\n\n\n{body}\n", self.plans[-1].name)
@@ -84,7 +100,9 @@ class _Writer:
         return _docstring_text(f"{name}, written by archdsl from {origin}.")
 
     def _imports(self, body: str) -> str:
-        standard = sorted(i for i in self.imports if not i.startswith(("import torch", "from torch")))
+        standard = sorted(
+            i for i in self.imports if not i.startswith(("import torch", "from torch"))
+        )
         if "OrderedDict(" in body:
             standard.append("from collections import OrderedDict")
         if "(NamedTuple)" in body:
@@ -105,18 +123,6 @@ class _Writer:
             groups.append("\n".join([*plain, *others]))
         groups.append("\n".join(lines))
         return "\n\n".join(groups)
-
-    def _result_type(self) -> str:
-        lines = [f"class {self.result.type_name}(NamedTuple):"]
-        always = [n for n, _ in self.result.always]
-        training = [n for n, _ in self.result.training]
-        if training:
-            lines.append('    """What the network gives in training."""')
-        else:
-            lines.append('    """What the network gives."""')
-        lines.append("")
-        lines.extend(f"    {name}: Tensor" for name in [*always, *training])
-        return "\n".join(lines)
 
     # Classes ----------------------------------------------------------------------
 
@@ -156,27 +162,38 @@ class _Writer:
             lines.extend(lay_out(f"super().__init__({entries})", 8))
             return lines
         lines.extend(["        super().__init__()", *local])
-        seen: set[str] = set()
-        for index, member in members:
-            if member.name in seen:
-                continue
-            seen.add(member.name)
-            text = self._construct(plan, member, (index,))
-            target = f'self["{member.name}"]' if member.name[:1].isdigit() else f"self.{member.name}"
-            if member.name == plan.optional:
-                lines.append(f"        {target}: nn.Module | None = None")
-                lines.append(f"        if {plan.switch}:")
-                lines.extend(lay_out(f"{target} = {text}", 12))
-                continue
-            lines.extend(lay_out(f"{target} = {text}", 8))
+        lines.extend(self._member_lines(plan, members))
         if any(m.name == plan.optional and not _has_module(m) for m in plan.unit.members):
             lines.append(f"        self.{plan.switch} = {plan.switch}")
         kept = {attribute: plan.texts[identifier] for identifier, attribute in plan.kept.items()}
         for attribute, text in kept.items():
             lines.extend(lay_out(f"self.{attribute} = {text}", 8))
         lines.extend(self._ties(plan))
-        if len(lines) == 2 and not plan.parameters:
+        if not members and not plan.parameters:
             return []
+        return lines
+
+    def _member_lines(
+        self, plan: ClassPlan, members: Sequence[tuple[int, Leaf | Unit]]
+    ) -> list[str]:
+        """``self.name = …`` for every module, those that count on in a loop."""
+        texts: dict[str, str] = {}
+        for index, member in members:
+            if member.name not in texts:
+                texts[member.name] = self._construct(plan, member, (index,))
+        lines: list[str] = []
+        for name, call, count in roll_members(list(texts.items())):
+            if count > 1:
+                lines.append(f"        for i in range({count}):")
+                lines.extend(lay_out(f'self.add_module(f"{name}", {call})', 12))
+                continue
+            target = f'self["{name}"]' if name[:1].isdigit() else f"self.{name}"
+            if name == plan.optional:
+                lines.append(f"        {target}: nn.Module | None = None")
+                lines.append(f"        if {plan.switch}:")
+                lines.extend(lay_out(f"{target} = {call}", 12))
+            else:
+                lines.extend(lay_out(f"{target} = {call}", 8))
         return lines
 
     def _signature(self, parameters: Sequence[Parameter]) -> str:
@@ -304,13 +321,13 @@ class _Writer:
         if not is_network:
             count = len(plan.unit.outputs)
             return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
-        always = len(self.result.always)
-        if not self.result.type_name:
-            return "Tensor"
-        if not self.result.training:
-            return self.result.type_name
-        plain = "Tensor" if always == 1 else f"tuple[{', '.join(['Tensor'] * always)}]"
-        return f"{plain} | {self.result.type_name}"
+        plain = self.result.type_name or "Tensor"
+        return f"{plain} | {self.result.training_type}" if self.result.training else plain
+
+
+def _result_type(name: str, what: str, fields: Sequence[tuple[str, Any]]) -> str:
+    lines = [f"class {name}(NamedTuple):", f'    """{what}"""', ""]
+    return "\n".join([*lines, *(f"    {field}: Tensor" for field, _ in fields)])
 
 
 def _constants(plan: ClassPlan) -> Callable[[Leaf], dict[str, str]]:
@@ -396,6 +413,3 @@ def _access(path: str) -> str:
     for part in path.split("."):
         text += f"[{part}]" if part.isdigit() else f".{part}"
     return text
-
-
-__all__ = ["Generated", "Line", "Verbatim", "generate", "is_plain", "same"]

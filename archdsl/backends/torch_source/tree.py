@@ -8,7 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.diagnostics import ArchError, Diagnostic
-from archdsl.graph import Graph, Scope, Source, in_order, inputs_of, live_nodes, op_of, scopes, type_of
+from archdsl.graph import (
+    Graph,
+    Scope,
+    Source,
+    in_order,
+    inputs_of,
+    live_nodes,
+    op_of,
+    scopes,
+    type_of,
+)
 from archdsl.ops.op import Op, Tensor
 from archdsl.ops.torch_text import Code
 
@@ -101,7 +111,9 @@ class _Builder:
         result: list[str] = []
         while identifier is not None:
             if identifier not in self.scopes:
-                raise _error(self.graph, node, f"the node stands in a scope {identifier} that is not there")
+                raise _error(
+                    self.graph, node, f"the node stands in a scope {identifier} that is not there"
+                )
             result.append(identifier)
             identifier = self.scopes[identifier].parent
         return tuple(reversed(result))
@@ -192,9 +204,17 @@ class _Builder:
         if code.function and not data.get("labelled") and not scope.numbered:
             code = replace(code, call=code.function, module=None, function="")
         path = data.get("path") or node
-        name = path[len(scope.path) + 1 :] if scope.path and path.startswith(scope.path + ".") else path
+        name = (
+            path[len(scope.path) + 1 :]
+            if scope.path and path.startswith(scope.path + ".")
+            else path
+        )
         if "." in name and code.module is not None:
-            raise _error(self.graph, node, f"the module path {path} lies outside its scope {scope.path or 'the network'}")
+            raise _error(
+                self.graph,
+                node,
+                f"the module path {path} lies outside its scope {scope.path or 'the network'}",
+            )
         return Leaf(node, op, code, feeds, name, data)
 
     def _ends(self, unit: Unit, nodes: list[str], inside: set[str]) -> None:
@@ -213,7 +233,9 @@ class _Builder:
         unit.outputs = sorted(
             used,
             key=lambda s: (
-                named.index(s) if s in named else len(named), self.index[s.node], s.output
+                named.index(s) if s in named else len(named),
+                self.index[s.node],
+                s.output,
             ),
         )
 

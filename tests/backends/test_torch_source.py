@@ -1,0 +1,141 @@
+"""The generated source: golden files to read, and what holds of every network of the zoo."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import archdsl
+
+ROOT = Path(__file__).resolve().parents[2]
+SPECS = ROOT / "specs"
+READ = [
+    ("resnet", "resnet18"),
+    ("resnet", "resnet50"),
+    ("densenet", "densenet121"),
+    ("googlenet", "googlenet"),
+    ("unet", "unet"),
+    ("unet", "unet_same"),
+    ("vit", "vit_b_16"),
+    ("mobilenet", "mobilenet_v2"),
+    ("gpt", "gpt"),
+    ("recurrent", "lstm_written_out"),
+    ("wide_and_deep", "wide_and_deep"),
+    ("neural_ode", "ode_net"),
+]
+EVERY = [
+    (path.stem, network)
+    for path in sorted(SPECS.glob("*.arch"))
+    for spec in [archdsl.load(path)]
+    for network in spec.networks
+    if not spec.needs(network)
+]
+
+
+@pytest.mark.parametrize(("family", "network"), READ)
+def test_the_source_reads_as_before(
+    family: str, network: str, golden: Callable[..., None]
+) -> None:
+    golden(archdsl.source(f"{SPECS / family}.arch:{network}"), suffix=".py")
+
+
+def test_every_source_is_formatter_clean(tmp_path: Path) -> None:
+    for family, network in EVERY:
+        text = archdsl.source(f"{SPECS / family}.arch:{network}")
+        (tmp_path / f"{family}_{network}.py").write_text(text, encoding="utf-8")
+    for command in (["format", "--check"], ["check", "--select", "E9,F,I,UP,B"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--isolated", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_source_imports_torch_alone() -> None:
+    for family, network in EVERY:
+        tree = ast.parse(archdsl.source(f"{SPECS / family}.arch:{network}"))
+        roots = {
+            name.split(".")[0]
+            for node in ast.walk(tree)
+            for name in (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert roots <= {"torch", "collections", "typing", "math"}, (family, network, roots)
+
+
+def _source(text: str, **parameters: object) -> str:
+    return archdsl.source(archdsl.loads(text), **parameters)
+
+
+def test_instances_that_differ_in_constants_share_a_class() -> None:
+    source = _source(
+        """
+        block unit(width, stride = 1) { conv(width, 3, stride, padding = 1) -> bn -> relu }
+        network n { input x: [3, 32, 32]; unit(8) -> unit(16, stride = 2) -> unit(32) }
+        """
+    )
+    assert source.count("class Unit") == 1
+    assert "self.unit1 = Unit(3, 8)" in source
+    assert "self.unit2 = Unit(8, 16, stride=2)" in source
+
+
+def test_a_constant_of_a_call_follows_its_parameter() -> None:
+    source = _source(
+        """
+        block shrink(steps) { scale(1 / steps) }
+        network n { input x: [3]; shrink(4) -> shrink(8) }
+        """
+    )
+    assert source.count("class Shrink") == 1
+    assert "self.factor = 1 / steps" in source
+    assert "x * self.factor" in source
+
+
+def test_what_a_repeat_shares_is_a_loop() -> None:
+    source = _source(
+        "network n { input x: [4]; repeat 5 shared { residual { linear(4) -> tanh } } }"
+    )
+    assert "for _ in range(5):" in source
+    assert source.count("nn.Linear") == 1
+
+
+def test_members_that_count_on_are_a_loop() -> None:
+    source = _source(
+        """
+        block part(growth) { dense { conv(growth, 3, padding = 1) } }
+        network n {
+            input x: [4, 8, 8]
+            for i in range(5) { part{i}: part(2) }
+        }
+        """
+    )
+    assert 'self.add_module(f"part{i}", Part(4 + 2 * i, 2))' in source
+    assert 'x = getattr(self, f"part{i}")(x)' in source
+
+
+def test_a_residual_without_its_shortcut_is_the_same_class() -> None:
+    source = _source(
+        """
+        block unit(width) {
+            residual { conv(width, 3, padding = 1) } shortcut {
+                if it.channels != width { match: conv(width, 1) }
+            }
+        }
+        network n { input x: [3, 8, 8]; unit(8) -> unit(8) }
+        """
+    )
+    assert source.count("class Unit") == 1
+    assert "Unit(3, 8, match=True)" in source
+    assert "if self.match is not None:" in source
