@@ -739,7 +739,7 @@ def _find(name: str) -> type[Op]:
     meant = suggest(name, ops.names())
     help = f"did you mean {meant}?" if meant else "@archdsl.layer registers one of your own"
     message = f"there is no layer {name}"
-    raise UnknownLayer([Diagnostic("unknown-name", message, find_span(name), help=help)])
+    raise UnknownLayer([Diagnostic("unknown-layer", message, find_span(name), help=help)])
 
 
 def _layer_names(*, source: bool) -> Iterator[str]:

@@ -127,6 +127,9 @@ class ArchError(Exception):
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n\n".join(render(d) for d in self.diagnostics))
 
+    def __reduce__(self) -> tuple[type[ArchError], tuple[tuple[Diagnostic, ...]]]:
+        return type(self), (self.diagnostics,)
+
 
 def suggest(word: str, known: Iterable[str], *, closeness: float = 0.6) -> str | None:
     """The known name that a misspelt word most likely meant."""

@@ -191,7 +191,7 @@ def op_of(graph: Graph, node: str) -> Op:
                     graph,
                     node,
                     f"there is no layer {name}",
-                    code="unknown-name",
+                    code="unknown-layer",
                     help=f"did you mean {meant}?" if meant else "",
                 )
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -62,6 +63,7 @@ class Specification:
         """The graph of a network with its diagnostics, errors included."""
         name = self._choose(network)
         found = elaborate_network(name, self._declared[name], parameters)
+        found.graph.graph["vary"] = Variation(self, name, parameters)
         return Elaborated(found.graph, (*self.diagnostics, *found.diagnostics))
 
     def graph(self, network: str | None = None, **parameters: Any) -> Graph:
@@ -105,6 +107,21 @@ class Specification:
         )
 
 
+@dataclass(frozen=True)
+class Variation:
+    """A network as it was elaborated, to be elaborated at other parameters too."""
+
+    specification: Specification
+    network: str
+    parameters: Mapping[str, Any]
+
+    def __call__(self, name: str, value: Any) -> Graph | None:
+        """The graph with one parameter changed, or None where it cannot be."""
+        given = {**self.parameters, name: value}
+        found = self.specification.elaborate(self.network, **given)
+        return None if found.failed else found.graph
+
+
 def load(path: str | Path) -> Specification:
     """Read a ``.arch`` file and what it imports.
 
@@ -121,18 +138,21 @@ def loads(text: str, name: str = "<text>") -> Specification:
     return _Reader(None).specification(Source(name, text), None)
 
 
-def read(path: Path, span: Span | None = None) -> str:
-    """The text of a file; ArchError where it cannot be had."""
+def read(path: Path, span: Span | None = None, name: str = "") -> str:
+    """The text of a file; ArchError, which calls it by its name, where it cannot be had."""
+    name = name or str(path)
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise ArchError([Diagnostic("too-large", f"{path} is larger than 100 MB", span=span)])
+            raise ArchError([Diagnostic("too-large", f"{name} is larger than 100 MB", span=span)])
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        message = f"{path} is not UTF-8 text (byte {problem.start})"
+        message = f"{name} is not UTF-8 text (byte {problem.start})"
         raise ArchError([Diagnostic("unreadable-file", message, span=span)]) from None
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
-        message = f"{path} cannot be read: {reason}"
+        message = f"{name} cannot be read: {reason[:1].lower()}{reason[1:]}"
+        if isinstance(problem, FileNotFoundError):
+            message = f"there is no file {name}"
         raise ArchError([Diagnostic("unreadable-file", message, span=span)]) from None
 
 
@@ -280,8 +300,9 @@ class _Reader:
             if path is not None:
                 self.open.append(path.resolve())
             try:
-                text = read(target, span)
-                shown = str((path.parent if path else Path()) / declaration.module)
+                importer = os.path.dirname(span.source.name)  # noqa: PTH120  # as it was written
+                shown = os.path.normpath(os.path.join(importer, declaration.module))  # noqa: PTH118
+                text = read(target, span, declaration.module)
                 known = self.specification(Source(shown, text), target)
             except ArchError as error:
                 raise Stop(_imported(error.diagnostics[0], span)) from None
@@ -300,7 +321,7 @@ class _Reader:
         if "\0" in module or Path(module).is_absolute() or not module.endswith(".arch"):
             raise refuse(
                 "an import names a .arch file relative to this one",
-                help='from "blocks.arch" import …',
+                help='write it so: from "blocks.arch" import …',
             )
         target = (path.resolve().parent / module).resolve()
         if not target.is_relative_to(self.root):

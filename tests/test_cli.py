@@ -67,7 +67,7 @@ def run_process(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str
         env={**os.environ, "PYTHONPATH": str(ROOT), **more.pop("env", {})},
         capture_output=True,
         text=True,
-        encoding="utf-8",
+        encoding=more.pop("encoding", "utf-8"),
         check=False,
         **more,
     )
@@ -117,7 +117,7 @@ def test_check_goes_on_to_the_other_files(place: Path) -> None:
     assert "bad: 1 error" in done.stdout
     assert "good: x [3, H, W]" in done.stdout
     assert done.stdout.endswith("2 errors\n")
-    assert "nowhere.arch cannot be read: No such file or directory" in done.stderr
+    assert "there is no file nowhere.arch" in done.stderr
 
 
 def test_check_names_templates_as_checked_through_others(place: Path) -> None:
@@ -348,9 +348,9 @@ def test_one_of_several_networks_must_be_named(place: Path, command: str) -> Non
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("nowhere.arch", "nowhere.arch cannot be read: No such file or directory"),
-        ("nowhere.arch:net", "nowhere.arch cannot be read: No such file or directory"),
-        (".", "cannot be read: Is a directory"),
+        ("nowhere.arch", "there is no file nowhere.arch"),
+        ("nowhere.arch:net", "there is no file nowhere.arch"),
+        (".", "cannot be read: is a directory"),
         ("good.arch:", "good.arch has no network "),
         ("good.arch:res-net", "good.arch has no network res-net"),
         ("a\0b", "cannot be read"),
@@ -390,7 +390,7 @@ def test_compile_prints_the_source(place: Path) -> None:
 def test_compile_reads_standard_input() -> None:
     done = run("compile", "-", "--set", "width=5", input=GOOD)
     assert done.exit_code == 0
-    assert "nn.Conv2d(3, 5, kernel_size=3)" in done.stdout
+    assert done.stdout == archdsl.source(archdsl.loads(GOOD), width=5)
 
 
 def test_compile_writes_a_file(place: Path) -> None:
@@ -510,7 +510,9 @@ def test_graph_as_json_makes_a_graph_again(target: str) -> None:
     assert isinstance(found, nx.MultiDiGraph)
     assert list(found) == list(graph)
     assert sorted(found.edges(keys=True)) == sorted(graph.edges(keys=True))
-    assert {n: d["op"] for n, d in found.nodes(data=True)} == dict(graph.nodes(data="op"))
+    assert {n: d["op"] for n, d in found.nodes(data=True)} == {
+        n: d["op"] for n, d in graph.nodes(data=True)
+    }
 
 
 # layers and new -------------------------------------------------------------------
@@ -795,7 +797,9 @@ def test_an_interrupt_is_quiet() -> None:
 
 
 def test_an_old_locale_is_no_obstacle(place: Path) -> None:
-    done = run_process("check", "good.arch", env={"PYTHONIOENCODING": "latin-1"})
+    done = run_process(
+        "check", "good.arch", env={"PYTHONIOENCODING": "latin-1"}, encoding="latin-1"
+    )
     assert done.returncode == 0
     assert "good: x [3, H, W] \\u2192 [4, " in done.stdout
 

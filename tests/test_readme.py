@@ -67,7 +67,9 @@ def test_every_link_leads_somewhere() -> None:
 
 
 def test_the_commands_at_the_top_are_targets_of_make() -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    targets = set(
+        re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
     named = re.findall(r"^    make (\w+)", README.read_text(encoding="utf-8"), re.MULTILINE)
     assert named == ["try", "test"]
     assert set(named) <= targets

@@ -128,8 +128,10 @@ def no_initialization(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.usefixtures("no_initialization")
-def test_nothing_is_initialized(small: archdsl.Specification, state: dict[str, Tensor]) -> None:
+def test_nothing_is_initialized(
+    small: archdsl.Specification, state: dict[str, Tensor], request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("no_initialization")
     alike(archdsl.compile(small, weights=state), state)
 
 

@@ -7,6 +7,7 @@ import linecache
 import os
 import pickle
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +40,9 @@ def make_module(
     return _with_weights(cls, _read(weights))
 
 
+PACKAGE = "archdsl_generated"
+
+
 def load_source(generated: Generated, name: str) -> type[nn.Module]:
     """Execute generated source and give the network's class.
 
@@ -46,7 +50,10 @@ def load_source(generated: Generated, name: str) -> type[nn.Module]:
     find it. The same source gives the same class again.
     """
     digest = hashlib.sha256(generated.text.encode()).hexdigest()[:12]
-    module_name = f"archdsl_generated.{name}_{digest}"
+    if PACKAGE not in sys.modules:  # pickle imports it on the way to what is in it
+        sys.modules[PACKAGE] = ModuleType(PACKAGE)
+        sys.modules[PACKAGE].__path__ = []
+    module_name = f"{PACKAGE}.{name}_{digest}"
     known = sys.modules.get(module_name)
     if known is None:
         filename = f"<archdsl {name} {digest}>"
@@ -117,7 +124,9 @@ def _read(weights: Mapping[str, Tensor] | str | os.PathLike[str]) -> Mapping[str
 
             loaded: Any = load_file(path)
         else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is odd about a file is said below
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError:
         help = "pip install archdsl[safetensors]"
         raise _unusable(path, "reading it needs the package safetensors", help) from None

@@ -211,7 +211,6 @@ def _torch_says(name: str, act: Any, code: str = "foreign-module") -> Any:
         raise OpError(
             code,
             f"nn.{name} does not work here: torch says: {text or type(problem).__name__}",
-            text=text or type(problem).__name__,
         ) from None
 
 

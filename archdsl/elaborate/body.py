@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Span, suggest
 from archdsl.elaborate import forms
 from archdsl.elaborate.calls import Site, arriving, run_layer
-from archdsl.elaborate.context import BlockCall, Context
+from archdsl.elaborate.context import BlockCall, Context, Visit
 from archdsl.elaborate.expressions import (
     bind_arguments,
     callable_of,
@@ -86,9 +87,9 @@ def run_let(context: Context, statement: ast.Let, env: Env) -> None:
             if env.kind == "block":
                 env.lets[statement.name] = closed
     except Poisoned:
-        pass
+        context.poisoned = True
     except Stop as stop:
-        context.report(stop.diagnostic)
+        context.refuse(stop)
     context.bind(env, statement.name, value, statement.name_span)
 
 
@@ -314,7 +315,7 @@ def _apply(
                     help=f"write {value.name} alone to run it once more with its weights",
                 )
             )
-        return _run_again(context, value, env, expr.span)
+        return _run_again(context, value, env, frame, expr.span)
     if isinstance(value, list) and value and all(isinstance(v, LayerValue) for v in value):
         raise Stop(
             Diagnostic("bad-value", "a list of layers is no stage", stage.span,
@@ -374,7 +375,7 @@ def _written(expr: ast.Expr) -> str:
 
 
 def _run_again(
-    context: Context, label: LabelRef, env: Env, span: Span
+    context: Context, label: LabelRef, env: Env, frame: Frame, span: Span
 ) -> list[TensorRef]:
     """Run a labelled stage once more with the weights that it has; errors name this place."""
     if env.it is None:
@@ -382,10 +383,14 @@ def _run_again(
     outer = context.calls, context.again
     call = BlockCall(label.name, (), span, label.path, verb="run again")
     context.calls, context.again = (*context.calls, call), span
+    first = len(context.graph)
     try:
         return _replay(context, label, env)
     finally:
         context.calls, context.again = outer
+        if frame.id != label.frame.id:
+            nodes = tuple(islice(context.graph, first, None))
+            context.visits.append(Visit(label.name, nodes, frame.id, label.frame.id, span))
 
 
 def _replay(context: Context, label: LabelRef, env: Env) -> list[TensorRef]:

@@ -83,6 +83,19 @@ class Place:
     span: Span
 
 
+@dataclass(frozen=True)
+class Visit:
+    """A module run again from inside another one that it is no part of."""
+
+    name: str
+    nodes: tuple[str, ...]
+    inside: str
+    """The scope that it was run from."""
+    outside: str
+    """The scope that it stands in."""
+    span: Span
+
+
 @dataclass
 class Context:
     """One elaboration: a network with its parameters, on its way to a graph."""
@@ -97,6 +110,7 @@ class Context:
     depth: int = 0
     loop: str | None = None
     again: Span | None = None
+    visits: list[Visit] = field(default_factory=list)
     poisoned: bool = False
     argument_spans: dict[str, Mapping[str, Span]] = field(default_factory=dict)
     graph: Graph = field(init=False)
@@ -284,6 +298,12 @@ class Context:
         place = argument_spans.get(problem.argument or "", span)
         return Diagnostic(problem.code, problem.message, place, problem.text, help=problem.help)
 
+    def refuse(self, stop: Stop) -> None:
+        """Report what stopped a stage; past a limit of the expansion nothing more is worth doing."""
+        self.report(stop.diagnostic)
+        if stop.diagnostic.code == "too-large":
+            raise TooLarge(stop.diagnostic) from None
+
     # Guards -----------------------------------------------------------------------
 
     def attempt(self, action: Callable[[], TensorRef | None]) -> TensorRef | None:
@@ -293,9 +313,7 @@ class Context:
         except TooLarge:
             raise
         except Stop as stop:
-            self.report(stop.diagnostic)
-            if stop.diagnostic.code == "too-large":
-                raise TooLarge(stop.diagnostic) from None
+            self.refuse(stop)
         except Poisoned:
             self.poisoned = True
         return UNKNOWN_TENSOR

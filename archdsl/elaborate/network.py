@@ -31,7 +31,7 @@ from archdsl.elaborate.values import (
     Stop,
     TensorRef,
 )
-from archdsl.graph import Graph, Scope, live_nodes
+from archdsl.graph import Graph, Scope, live_nodes, walk_scopes
 from archdsl.ops.arguments import describe
 from archdsl.ops.ends import Input, Output
 from archdsl.ops.op import find_public
@@ -118,6 +118,7 @@ def _elaborate(
     _outputs(context, env, result, definition, given, frame, quiet=False)
     if not context.failed:
         _left_over(context, definition)
+        _visits(context)
         _solve(context)
 
 
@@ -472,6 +473,48 @@ def _left_over(context: Context, definition: ast.Definition) -> None:
                 text="computed, and dropped",
                 help="name it with `as` and merge it, give it back with `output`, or leave it out",
             )
+
+
+def _visits(context: Context) -> None:
+    """Refuse to leave a module in the middle, for another that is no part of it."""
+    if not context.visits:
+        return
+    graph = context.graph
+    alive = graph.subgraph(live_nodes(graph))
+    for visit in context.visits:
+        around = {s.id for s in walk_scopes(graph, visit.inside)}
+        around -= {s.id for s in walk_scopes(graph, visit.outside)}
+        nodes = [node for node in visit.nodes if node in alive]
+        before, after = (_reached(step, nodes) for step in (alive.predecessors, alive.successors))
+        for scope in _scopes_of(graph, before) & _scopes_of(graph, after) & around:
+            left = graph.graph["scopes"][scope].path
+            context.report(
+                Diagnostic(
+                    "misplaced",
+                    f"{visit.name} cannot run in the middle of {left}, of which it is no part",
+                    span=visit.span,
+                    text=f"the tensor would leave {left} here, and come back into it",
+                    help=f"leave out the label {left}, or stop it before {visit.name} runs",
+                )
+            )
+            break
+
+
+def _reached(step: Callable[[str], Iterable[str]], nodes: Iterable[str]) -> set[str]:
+    """The nodes that are found by going on from some."""
+    found: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        fresh = set(step(waiting.pop())) - found
+        found |= fresh
+        waiting.extend(fresh)
+    return found
+
+
+def _scopes_of(graph: Graph, nodes: Iterable[str]) -> set[str]:
+    """The scopes that hold some nodes, near or far."""
+    own = {graph.nodes[node]["scope"] for node in nodes}
+    return {scope.id for identifier in own for scope in walk_scopes(graph, identifier)}
 
 
 def _solve(context: Context) -> None:

@@ -51,7 +51,7 @@ class Embedding(Op):
         count, index = self.num_embeddings, self.padding_idx
         if index is not None and not -count <= index < count:
             raise OpError(
-                "bad-index",
+                "out-of-range",
                 f"padding_idx (={index}) must be one of the num_embeddings (={count}) indices",
                 text=f"the indices are 0 to {count - 1}",
                 argument="padding_idx",

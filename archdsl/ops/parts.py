@@ -22,7 +22,10 @@ def _targets(count: int) -> str:
 def _parts(op: Op, x: Tensor, index: int, lengths: Sequence[Size]) -> tuple[Tensor, ...]:
     if len(lengths) > _MOST_PARTS:
         raise OpError(
-            "too-many-parts", f"{op.name} would make {len(lengths)} tensors of {x}", input=0
+            "too-many-parts",
+            f"{op.name} would make {len(lengths):,} tensors of {x}",
+            text=f"at most {_MOST_PARTS:,}",
+            input=0,
         )
     return tuple(x.with_dims(*x.dims[:index], n, *x.dims[index + 1 :]) for n in lengths)
 
@@ -56,7 +59,10 @@ class Split(Op):
             count, left = divmod(whole, self.lengths)
             if count + bool(left) > _MOST_PARTS:
                 raise OpError(
-                    "too-many-parts", f"split would make {count + bool(left)} tensors of {x}"
+                    "too-many-parts",
+                    f"split would make {count + bool(left):,} tensors of {x}",
+                    text=f"at most {_MOST_PARTS:,}",
+                    help="split(n) makes parts of n values, chunk(n) makes n parts",
                 )
             return _parts(self, x, index, [self.lengths] * count + [left] * bool(left))
         error = OpError(

@@ -65,7 +65,7 @@ def _need_state(op: Op, inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ..
             )
     if len(inputs) == 2 and len(op.inputs) == 3:
         raise OpError(
-            "missing-input",
+            "wrong-inputs",
             f"{op.name} takes hidden and cell together, and cell is missing",
             help=f"give both or neither: {op.name}(…, hidden = h, cell = c)",
             input=1,

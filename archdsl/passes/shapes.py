@@ -92,6 +92,7 @@ def _copy(graph: Graph) -> Graph:
     result: Graph = graph.copy()
     result.graph = {**graph.graph, "conditions": []}
     result.graph["scopes"] = dict(graph.graph.get("scopes") or {})
+    result.graph.pop("vary", None)  # the graph may no longer be what its specification says
     name = re.sub(r"\W+", "_", str(graph.graph.get("name") or "network"), flags=re.ASCII)
     result.graph["name"] = f"_{name}" if name[0].isdigit() else name
     scopes(result)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 import archdsl
 
@@ -139,3 +141,36 @@ def test_a_residual_without_its_shortcut_is_the_same_class() -> None:
     assert source.count("class Unit") == 1
     assert "Unit(3, 8, match=True)" in source
     assert "if self.match is not None:" in source
+
+
+@pytest.mark.parametrize(("family", "network"), READ)
+def test_the_network_takes_its_parameters_as_the_specification_does(
+    family: str, network: str
+) -> None:
+    target = f"{SPECS / family}.arch:{network}"
+    with torch.device("meta"):
+        model = archdsl.compile(target)
+        signature = inspect.signature(type(model).__init__)
+        numbers = {n: p.default for n, p in list(signature.parameters.items())[1:]}
+        for name, value in numbers.items():
+            other = value + 3 if name in ("classes", "vocabulary", "context") else 2 * value
+            changed = type(model)(**{name: other})
+            wanted = archdsl.compile(target, **{name: other})
+            assert _shapes(changed) == _shapes(wanted), name
+
+
+def _shapes(model: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def test_a_number_that_the_structure_follows_is_no_parameter() -> None:
+    source = _source(
+        """
+        network n(depth = 3, width = 8, classes = 2) {
+            input x: [4]
+            repeat depth { linear(width) -> relu }
+            linear(classes)
+        }
+        """
+    )
+    assert "def __init__(self, width: int = 8, classes: int = 2) -> None:" in source

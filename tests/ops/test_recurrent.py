@@ -141,7 +141,7 @@ REJECTED = [
         "shape-mismatch",
         "hidden of gru must be [1, 8], and is [8]",
     ),
-    ("lstm", {"hidden_size": 8}, ["[5, 16]", "[1, 8]"], "missing-input", "cell is missing"),
+    ("lstm", {"hidden_size": 8}, ["[5, 16]", "[1, 8]"], "wrong-inputs", "cell is missing"),
     (
         "lstm",
         {"hidden_size": 8, "proj_size": 8},

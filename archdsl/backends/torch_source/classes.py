@@ -25,7 +25,7 @@ from archdsl.backends.torch_source.names import (
 from archdsl.backends.torch_source.tree import Leaf, Unit
 from archdsl.elaborate.expressions import Budget, evaluate
 from archdsl.elaborate.values import Env, Poisoned, Stop
-from archdsl.graph import Graph, Source, type_of
+from archdsl.graph import Source, type_of
 from archdsl.ops.torch_text import Argument, Construct, same
 from archdsl.syntax import ast
 
@@ -190,13 +190,26 @@ def is_inline(unit: Unit) -> bool:
 
 
 def plan_classes(
-    root: Unit, graph: Graph, taken: set[str]
-) -> tuple[list[ClassPlan], dict[str, ClassPlan]]:
-    """The classes of the source, members before those that use them, and the class of every scope id."""
-    planner = _Planner(graph, taken)
-    planner.collect(root)
+    roots: Sequence[Unit], taken: set[str], varied: frozenset[str] = frozenset()
+) -> tuple[list[ClassPlan], dict[tuple[int, str], ClassPlan]] | None:
+    """The classes of the source, members before those that use them, and that of every module call.
+
+    The first root is the network; the others are the same one at other parameters
+    (``varied``), that tell which of its constants follow from them. None where the
+    others are not built alike, or differ in what no parameter explains.
+    """
+    planner = _Planner(taken, varied)
+    planner.collect(roots[0])
+    own = [(p, p.optional) for p in planner.plans]
+    for root in roots[1:]:
+        planner.collect(root)
+    if [(p, p.optional) for p in planner.plans] != own:
+        return None
     for plan in planner.plans:
         planner.solve(plan)
+    network = planner.by_scope[roots[0].key]
+    if any(p.name not in varied for p in network.parameters):
+        return None
     return planner.plans, planner.by_scope
 
 
@@ -217,14 +230,14 @@ def _may_lack(member: Leaf | Unit) -> bool:
 
 
 class _Planner:
-    def __init__(self, graph: Graph, taken: set[str]) -> None:
-        self.graph = graph
+    def __init__(self, taken: set[str], varied: frozenset[str]) -> None:
         self.taken = taken
+        self.varied = varied
         self.plans: list[ClassPlan] = []
-        self.by_scope: dict[str, ClassPlan] = {}
-        self.index: dict[str, int] = {}
+        self.by_scope: dict[tuple[int, str], ClassPlan] = {}
+        self.index: dict[tuple[int, str], int] = {}
         self._known: dict[Any, ClassPlan] = {}
-        self._by_path: dict[str, ClassPlan] = {}
+        self._by_path: dict[tuple[int, str], ClassPlan] = {}
         self._of_name: dict[tuple[str, str], list[ClassPlan]] = {}
 
     # Shapes -----------------------------------------------------------------------
@@ -240,7 +253,7 @@ class _Planner:
         key = (unit.scope.kind, unit.scope.name, shape)
         plan = self._known.get(key) or self._nearly(unit, shape)
         if plan is None:
-            name = unit.scope.name if unit.scope.kind != "network" else self.graph.graph.get("name")
+            name = unit.scope.name if unit.scope.kind != "network" else unit.graph.graph.get("name")
             plan = ClassPlan(
                 unique(class_name(name or "network"), self.taken),
                 [],
@@ -251,11 +264,11 @@ class _Planner:
             self.plans.append(plan)
             self._of_name.setdefault(key[:2], []).append(plan)
         self._known[key] = plan
-        self.by_scope[unit.scope.id] = plan
-        first = self._by_path.get(unit.scope.path)
+        self.by_scope[unit.key] = plan
+        first = self._by_path.get((unit.variant, unit.scope.path))
         if first is None:
-            self._by_path[unit.scope.path] = plan
-            self.index[unit.scope.id] = len(plan.units)
+            self._by_path[(unit.variant, unit.scope.path)] = plan
+            self.index[unit.key] = len(plan.units)
             plan.units.append(unit)
         elif first is not plan:
             from archdsl.diagnostics import ArchError, Diagnostic
@@ -324,7 +337,7 @@ class _Planner:
                 "unit",
                 member.name,
                 inputs,
-                id(self.by_scope[member.scope.id]),
+                id(self.by_scope[member.key]),
                 len(member.outputs),
             )
         code = member.code
@@ -352,8 +365,9 @@ class _Planner:
     def solve(self, plan: ClassPlan) -> None:
         """Find the text of every constant of a class, and so its parameters."""
         scope = _Solver(self, plan)
-        for slot in self.slots(plan):
-            scope.resolve(slot)
+        unexplained = [slot for slot in self.slots(plan) if not scope.resolve(slot)]
+        for slot in unexplained:
+            scope.settle(slot)
         scope.finish()
 
     def slots(self, plan: ClassPlan) -> Iterator[Slot]:
@@ -390,7 +404,7 @@ class _Planner:
             yield from self._unit_slots(units, at)
 
     def _unit_slots(self, units: list[Unit], at: SlotId) -> Iterator[Slot]:
-        plan = self.by_scope[units[0].scope.id]
+        plan = self.by_scope[units[0].key]
         indices = [self._instance(u) for u in units]
         for parameter in plan.parameters:
             hint = units[0].scope.hints.get(parameter.name)
@@ -402,11 +416,15 @@ class _Planner:
 
     def _instance(self, unit: Unit) -> int:
         """Which instance of its class a unit is; one that runs again is its first run."""
-        known = self.index.get(unit.scope.id)
+        known = self.index.get(unit.key)
         if known is not None:
             return known
-        plan = self.by_scope[unit.scope.id]
-        return next(i for i, u in enumerate(plan.units) if u.scope.path == unit.scope.path)
+        plan = self.by_scope[unit.key]
+        return next(
+            i
+            for i, u in enumerate(plan.units)
+            if (u.variant, u.scope.path) == (unit.variant, unit.scope.path)
+        )
 
 
 def _construct_shape(call: Construct | None) -> Any:
@@ -470,11 +488,10 @@ class _Solver:
     def __init__(self, planner: _Planner, plan: ClassPlan) -> None:
         self.planner = planner
         self.plan = plan
-        self.graph = planner.graph
         self.texts: dict[SlotId, str] = plan.texts
         self.parameters: dict[str, Parameter] = {}
         self.is_network = plan.unit.scope.kind == "network"
-        self.environments = [_arguments(planner.graph, u) for u in plan.units]
+        self.environments = [_arguments(u) for u in plan.units]
         self.rows = [plan.members(u) for u in plan.units]
         self.producers = self._find_producers()
         self.by_member: dict[SlotId, list[Slot]] = {}
@@ -502,8 +519,8 @@ class _Solver:
             found[source] = ("input", i)
         return found
 
-    def resolve(self, slot: Slot) -> None:
-        """The text of a slot, by the first way that explains its value everywhere."""
+    def resolve(self, slot: Slot) -> bool:
+        """Find the text of a slot by the first way that explains its value everywhere."""
         member = tuple(itertools.takewhile(lambda part: isinstance(part, int), slot.id))
         self.by_member.setdefault(member, []).append(slot)
         text = (
@@ -511,16 +528,25 @@ class _Solver:
             or self._by_following(slot)
             or self._constant(slot)
             or self._by_value(slot)
-            or self._new_parameter(slot)
         )
+        if text is not None:
+            self._keep(slot, text)
+        return text is not None
+
+    def settle(self, slot: Slot) -> None:
+        """Explain a slot by what the others led to, or by a parameter of its own."""
+        text = self._by_following(slot) or self._by_value(slot) or self._new_parameter(slot)
+        self._keep(slot, text)
+
+    def _keep(self, slot: Slot, text: str) -> None:
         self.texts[slot.id] = text
         self.by_values.setdefault(_vector(slot.values), text)
 
     def _by_hint(self, slot: Slot) -> str | None:
-        if slot.hint is None or self.is_network:
+        names = set() if slot.hint is None else expression_names(slot.hint)
+        if slot.hint is None or not names:
             return None
-        names = expression_names(slot.hint)
-        if not names:
+        if self.is_network and not names <= self.planner.varied:
             return None
         arriving = {n: self._arriving(n) for n in names if n.startswith("it.")}
         if None in arriving.values():
@@ -556,10 +582,11 @@ class _Solver:
     def _block_parameter(self, name: str) -> None:
         if name in self.parameters:
             return
-        scope = _block_scope(self.graph, self.plan.unit)
+        scope = _block_scope(self.plan.unit)
         order = list(scope.arguments).index(name)
         values = [e[name] for e in self.environments]
-        defaults = scope.defaults
+        # a network is built at the values that it has; a block at those of its definition
+        defaults = scope.arguments if self.is_network else scope.defaults
         default = defaults.get(name)
         self.parameters[name] = Parameter(
             name, values, default, name in defaults and _is_scalar(default), order
@@ -594,11 +621,11 @@ class _Solver:
         if row is None:
             return None
         result: list[Any] = []
-        for other in row:
+        for unit, other in zip(self.plan.units, row, strict=True):
             if other is None:
                 result.append(ANY)
                 continue
-            dims = type_of(self.graph, other).dims
+            dims = type_of(unit.graph, other).dims
             if not dims or not isinstance(dims[which], int):
                 return None
             result.append(dims[which])
@@ -668,7 +695,7 @@ class _Solver:
                 and agree(slot.values, size)
                 and not slot.name.startswith("in_")
             ):
-                return self.texts[slot.id]
+                return self.texts.get(slot.id)
         return None
 
     def _sum(self, member: Leaf, which: int, depth: int) -> str | None:
@@ -725,7 +752,7 @@ class _Solver:
 
     def _new_parameter(self, slot: Slot) -> str:
         name = slot.name if slot.name.isidentifier() else "value"
-        taken = {*self.parameters, *_block_scope(self.graph, self.plan.unit).arguments}
+        taken = {*self.parameters, *_block_scope(self.plan.unit).arguments}
         name = unique(name, taken)
         follows = None
         if slot.follows in self.plan.unit.inputs:
@@ -806,17 +833,17 @@ def _grouped_sum(text: str) -> str:
     return f"({text})" if " if " in text else text
 
 
-def _block_scope(graph: Graph, unit: Unit) -> Any:
+def _block_scope(unit: Unit) -> Any:
     """The nearest scope that has parameters of its own: a group sees those of its block."""
     scope = unit.scope
-    known = graph.graph["scopes"]
+    known = unit.graph.graph["scopes"]
     while scope.kind == "group" and scope.parent is not None:
         scope = known[scope.parent]
     return scope
 
 
-def _arguments(graph: Graph, unit: Unit) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = _block_scope(graph, unit).arguments
+def _arguments(unit: Unit) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = _block_scope(unit).arguments
     return found
 
 

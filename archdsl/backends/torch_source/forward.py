@@ -49,7 +49,7 @@ class Forward:
         self.pending: dict[Source, tuple[str, int]] = {}
         self.parameters: list[str] = []
         self.last_shape = ""
-        self.shows_shapes = len(plan.units) == 1
+        self.shows_shapes = sum(not unit.variant for unit in plan.units) == 1
         self.loops: dict[str, tuple[str, str]] = {}
         self.pinned: set[str] = set()
         self.states: dict[Source, str] = {}

@@ -28,6 +28,7 @@ from archdsl.backends.torch_source.names import (
 )
 from archdsl.backends.torch_source.rolling import roll_members
 from archdsl.backends.torch_source.tree import Leaf, Unit, build_tree
+from archdsl.backends.torch_source.variants import comparable_roots
 from archdsl.graph import Graph, outputs
 from archdsl.ops.torch_text import Argument, Construct
 
@@ -57,7 +58,10 @@ class _Writer:
             self.imports.update(leaf.code.imports)
         self.taken.update(self.helpers)
         self.wrappers: dict[Any, str] = {}
-        self.plans, self.by_scope = plan_classes(self.root, graph, self.taken)
+        roots, varied = comparable_roots(graph, self.root)
+        planned = plan_classes(roots, self.taken, varied)
+        assert planned is not None, "what was compared once compares again"
+        self.plans, self.by_scope = planned
         self.result = self._result()
 
     def _result(self) -> Result:
@@ -225,7 +229,7 @@ class _Writer:
             if is_inline(member):
                 entries = self._sequence(plan, member.members, at)
                 return f"nn.Sequential({entries})"
-            child = self.by_scope[member.scope.id]
+            child = self.by_scope[member.key]
             arguments = self._child_arguments(plan, child, at)
             return f"{child.name}({', '.join(arguments)})"
         code = member.code

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import networkx as nx
+
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.graph import (
     Graph,
@@ -55,6 +57,14 @@ class Unit:
     inputs: list[Source] = field(default_factory=list)
     outputs: list[Source] = field(default_factory=list)
     input_names: dict[Source, str] = field(default_factory=dict)
+    graph: Graph = field(default_factory=nx.MultiDiGraph, repr=False)
+    variant: int = 0
+    """0 in the network itself, more in one that it was compared with."""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells this module call from every other."""
+        return self.variant, self.scope.id
 
     @property
     def numbered(self) -> bool:
@@ -68,14 +78,15 @@ class Unit:
                 yield from member.leaves()
 
 
-def build_tree(graph: Graph) -> Unit:
+def build_tree(graph: Graph, variant: int = 0) -> Unit:
     """The network as a tree of its module calls. The graph's types must be known."""
-    return _Builder(graph).build()
+    return _Builder(graph, variant).build()
 
 
 class _Builder:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, variant: int) -> None:
         self.graph = graph
+        self.variant = variant
         self.scopes = scopes(graph)
         self.alive = live_nodes(graph)
         self.index = {node: i for i, node in enumerate(graph)}
@@ -136,6 +147,7 @@ class _Builder:
     def _unit(self, scope: str, members: dict[str, list[str]], depth: int) -> Unit:
         nodes = members.get(scope, [])
         unit = Unit(self.scopes[scope], self._relative(self.scopes[scope]))
+        unit.graph, unit.variant = self.graph, self.variant
         inside = set(nodes)
         items: dict[str, list[str]] = {}
         for node in nodes:

@@ -99,7 +99,7 @@ class Denseblock4(nn.Module):
 class Densenet121(nn.Module):
     """Table 1 of the paper: dense blocks, and a transition after all but the last."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.features = nn.Sequential(
             OrderedDict(
@@ -126,7 +126,7 @@ class Densenet121(nn.Module):
         )
         self.relu1 = nn.ReLU()
         self.global_avg_pool1 = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(1024, 1000)
+        self.classifier = nn.Linear(1024, classes)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(image)  # [1024, (H + 3) // 32, (W + 3) // 32]

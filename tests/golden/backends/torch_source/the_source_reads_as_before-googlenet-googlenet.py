@@ -101,7 +101,7 @@ class Auxiliary(nn.Module):
 
 
 class Googlenet(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.conv1 = ConvBn(3, 64, 7, stride=2, padding=3)
         self.max_pool1 = nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True)
@@ -119,11 +119,11 @@ class Googlenet(nn.Module):
         self.max_pool4 = nn.MaxPool2d(kernel_size=2, stride=2, ceil_mode=True)
         self.inception5a = Inception(832, 256, 160, 320, 32, 128, 128)
         self.inception5b = Inception(832, 384, 192, 384, 48, 128, 128)
-        self.aux1 = Auxiliary(512, 1000)
-        self.aux2 = Auxiliary(528, 1000)
+        self.aux1 = Auxiliary(512, classes)
+        self.aux2 = Auxiliary(528, classes)
         self.global_avg_pool1 = nn.AdaptiveAvgPool2d(1)
         self.dropout1 = nn.Dropout(p=0.2)
-        self.fc = nn.Linear(1024, 1000)
+        self.fc = nn.Linear(1024, classes)
 
     def forward(self, image: Tensor) -> Tensor | GooglenetOutput:
         x = self.conv1(image)  # [64, (H + 1) // 2, (W + 1) // 2]

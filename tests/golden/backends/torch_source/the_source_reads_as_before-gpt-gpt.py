@@ -46,15 +46,22 @@ class Decoder(nn.Module):
 class Gpt(nn.Module):
     """For every token, the scores of the token that comes next."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        heads: int = 12,
+        width: int = 768,
+        context: int = 1024,
+        vocabulary: int = 50257,
+        drop: float = 0.1,
+    ) -> None:
         super().__init__()
-        self.embed = nn.Embedding(50257, 768)
-        self.position_embedding1 = nn.Embedding(1024, 768)
-        self.dropout1 = nn.Dropout(p=0.1)
+        self.embed = nn.Embedding(vocabulary, width)
+        self.position_embedding1 = nn.Embedding(context, width)
+        self.dropout1 = nn.Dropout(p=drop)
         for i in range(12):
-            self.add_module(f"decoder{i + 1}", Decoder(768, 12, 0.1))
-        self.layer_norm1 = nn.LayerNorm(768)
-        self.head = nn.Linear(768, 50257, bias=False)
+            self.add_module(f"decoder{i + 1}", Decoder(width, heads, drop))
+        self.layer_norm1 = nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocabulary, bias=False)
         self.head.weight = self.embed.weight
 
     def forward(self, tokens: Tensor) -> Tensor:

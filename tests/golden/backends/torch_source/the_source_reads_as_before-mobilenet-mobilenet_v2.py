@@ -80,7 +80,7 @@ class InvertedResidual2(nn.Module):
 
 
 class MobilenetV2(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.features = nn.Sequential(
             ConvBn(3, 32, 1, stride=2),
@@ -104,7 +104,7 @@ class MobilenetV2(nn.Module):
         self.global_avg_pool1 = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(
             nn.Dropout(p=0.2),
-            nn.Linear(1280, 1000),
+            nn.Linear(1280, classes),
         )
 
     def forward(self, image: Tensor) -> Tensor:

@@ -33,20 +33,20 @@ class Ode(nn.Module):
 class OdeNet(nn.Module):
     """The paper's network for MNIST."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 64, classes: int = 10) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 64, kernel_size=3)
-        self.group_norm1 = nn.GroupNorm(32, 64)
+        self.conv1 = nn.Conv2d(1, width, kernel_size=3)
+        self.group_norm1 = nn.GroupNorm(32, width)
         self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(64, 64, kernel_size=4, stride=2, padding=1)
-        self.group_norm2 = nn.GroupNorm(32, 64)
+        self.conv2 = nn.Conv2d(width, width, kernel_size=4, stride=2, padding=1)
+        self.group_norm2 = nn.GroupNorm(32, width)
         self.relu2 = nn.ReLU()
-        self.conv3 = nn.Conv2d(64, 64, kernel_size=4, stride=2, padding=1)
-        self.ode1 = Ode(64, 8)
-        self.group_norm3 = nn.GroupNorm(32, 64)
+        self.conv3 = nn.Conv2d(width, width, kernel_size=4, stride=2, padding=1)
+        self.ode1 = Ode(width, 8)
+        self.group_norm3 = nn.GroupNorm(32, width)
         self.relu3 = nn.ReLU()
         self.global_avg_pool1 = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(64, 10)
+        self.fc = nn.Linear(width, classes)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.relu1(self.group_norm1(self.conv1(image)))  # [64, 26, 26]

@@ -9,7 +9,7 @@ class LstmWrittenOut(nn.Module):
     what it shows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__()
         self.forget_gate = nn.Linear(80, 64)
         self.sigmoid1 = nn.Sigmoid()
@@ -20,7 +20,7 @@ class LstmWrittenOut(nn.Module):
         self.output_gate = nn.Linear(80, 64)
         self.sigmoid3 = nn.Sigmoid()
         self.tanh2 = nn.Tanh()
-        self.fc = nn.Linear(64, 10)
+        self.fc = nn.Linear(64, classes)
 
     def forward(self, sequence: Tensor) -> Tensor:
         h = sequence.new_zeros(sequence.shape[0], 64)  # [64]

@@ -49,7 +49,7 @@ class Resnet18(nn.Module):
     twice the width.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -72,7 +72,7 @@ class Resnet18(nn.Module):
             Basic(512, 512),
         )
         self.global_avg_pool1 = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(512, 1000)
+        self.fc = nn.Linear(512, classes)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.relu1(self.bn1(self.conv1(image)))  # [64, (H + 1) // 2, (W + 1) // 2]

@@ -76,7 +76,7 @@ class Resnet50(nn.Module):
     twice the width.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -101,7 +101,7 @@ class Resnet50(nn.Module):
             Bottleneck(2048, 512),
         )
         self.global_avg_pool1 = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(2048, 1000)
+        self.fc = nn.Linear(2048, classes)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.relu1(self.bn1(self.conv1(image)))  # [64, (H + 1) // 2, (W + 1) // 2]

@@ -30,27 +30,35 @@ class Unet(nn.Module):
     goes out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, base: int = 64, classes: int = 2) -> None:
         super().__init__()
-        self.convolve_twice1 = ConvolveTwice(1, 64)
+        self.convolve_twice1 = ConvolveTwice(1, base)
         self.max_pool1 = nn.MaxPool2d(kernel_size=2)
-        self.convolve_twice2 = ConvolveTwice(64, 128)
+        self.convolve_twice2 = ConvolveTwice(base, base * 2)
         self.max_pool2 = nn.MaxPool2d(kernel_size=2)
-        self.convolve_twice3 = ConvolveTwice(128, 256)
+        self.convolve_twice3 = ConvolveTwice(base * 2, base * 4)
         self.max_pool3 = nn.MaxPool2d(kernel_size=2)
-        self.convolve_twice4 = ConvolveTwice(256, 512)
+        self.convolve_twice4 = ConvolveTwice(base * 4, base * 8)
         self.max_pool4 = nn.MaxPool2d(kernel_size=2)
-        self.convolve_twice5 = ConvolveTwice(512, 1024)
+        self.convolve_twice5 = ConvolveTwice(base * 8, 2 * base * 8)
         self.dropout1 = nn.Dropout()
-        self.conv_transpose1 = nn.ConvTranspose2d(1024, 512, kernel_size=2, stride=2)
-        self.convolve_twice6 = ConvolveTwice(1024, 512)
-        self.conv_transpose2 = nn.ConvTranspose2d(512, 256, kernel_size=2, stride=2)
-        self.convolve_twice7 = ConvolveTwice(512, 256)
-        self.conv_transpose3 = nn.ConvTranspose2d(256, 128, kernel_size=2, stride=2)
-        self.convolve_twice8 = ConvolveTwice(256, 128)
-        self.conv_transpose4 = nn.ConvTranspose2d(128, 64, kernel_size=2, stride=2)
-        self.convolve_twice9 = ConvolveTwice(128, 64)
-        self.conv1 = nn.Conv2d(64, 2, kernel_size=1)
+        self.conv_transpose1 = nn.ConvTranspose2d(
+            2 * base * 8, base * 8, kernel_size=2, stride=2
+        )
+        self.convolve_twice6 = ConvolveTwice(2 * base * 8, base * 8)
+        self.conv_transpose2 = nn.ConvTranspose2d(
+            base * 8, base * 4, kernel_size=2, stride=2
+        )
+        self.convolve_twice7 = ConvolveTwice(2 * base * 4, base * 4)
+        self.conv_transpose3 = nn.ConvTranspose2d(
+            base * 4, base * 2, kernel_size=2, stride=2
+        )
+        self.convolve_twice8 = ConvolveTwice(2 * base * 2, base * 2)
+        self.conv_transpose4 = nn.ConvTranspose2d(
+            base * 2, base, kernel_size=2, stride=2
+        )
+        self.convolve_twice9 = ConvolveTwice(2 * base, base)
+        self.conv1 = nn.Conv2d(base, classes, kernel_size=1)
 
     def forward(self, image: Tensor) -> Tensor:
         skip0 = self.convolve_twice1(image)  # [64, 568, 568]

@@ -51,26 +51,34 @@ class UnetSame(nn.Module):
     normalized.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, base: int = 64, classes: int = 2) -> None:
         super().__init__()
-        self.double_conv1 = DoubleConv(1, 64)
+        self.double_conv1 = DoubleConv(1, base)
         self.max_pool1 = nn.MaxPool2d(kernel_size=2)
-        self.double_conv2 = DoubleConv(64, 128)
+        self.double_conv2 = DoubleConv(base, base * 2)
         self.max_pool2 = nn.MaxPool2d(kernel_size=2)
-        self.double_conv3 = DoubleConv(128, 256)
+        self.double_conv3 = DoubleConv(base * 2, base * 4)
         self.max_pool3 = nn.MaxPool2d(kernel_size=2)
-        self.double_conv4 = DoubleConv(256, 512)
+        self.double_conv4 = DoubleConv(base * 4, base * 8)
         self.max_pool4 = nn.MaxPool2d(kernel_size=2)
-        self.double_conv5 = DoubleConv(512, 1024)
-        self.conv_transpose1 = nn.ConvTranspose2d(1024, 512, kernel_size=2, stride=2)
-        self.double_conv6 = DoubleConv(1024, 512)
-        self.conv_transpose2 = nn.ConvTranspose2d(512, 256, kernel_size=2, stride=2)
-        self.double_conv7 = DoubleConv(512, 256)
-        self.conv_transpose3 = nn.ConvTranspose2d(256, 128, kernel_size=2, stride=2)
-        self.double_conv8 = DoubleConv(256, 128)
-        self.conv_transpose4 = nn.ConvTranspose2d(128, 64, kernel_size=2, stride=2)
-        self.double_conv9 = DoubleConv(128, 64)
-        self.conv1 = nn.Conv2d(64, 2, kernel_size=1)
+        self.double_conv5 = DoubleConv(base * 8, 2 * base * 8)
+        self.conv_transpose1 = nn.ConvTranspose2d(
+            2 * base * 8, base * 8, kernel_size=2, stride=2
+        )
+        self.double_conv6 = DoubleConv(2 * base * 8, base * 8)
+        self.conv_transpose2 = nn.ConvTranspose2d(
+            base * 8, base * 4, kernel_size=2, stride=2
+        )
+        self.double_conv7 = DoubleConv(2 * base * 4, base * 4)
+        self.conv_transpose3 = nn.ConvTranspose2d(
+            base * 4, base * 2, kernel_size=2, stride=2
+        )
+        self.double_conv8 = DoubleConv(2 * base * 2, base * 2)
+        self.conv_transpose4 = nn.ConvTranspose2d(
+            base * 2, base, kernel_size=2, stride=2
+        )
+        self.double_conv9 = DoubleConv(2 * base, base)
+        self.conv1 = nn.Conv2d(base, classes, kernel_size=1)
 
     def forward(self, image: Tensor) -> Tensor:
         skip0 = self.double_conv1(image)  # [64, H, W]

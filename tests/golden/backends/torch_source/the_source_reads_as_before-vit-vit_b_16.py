@@ -47,7 +47,7 @@ class Transformer(nn.Module):
     ) -> None:
         super().__init__()
         self.pos_embedding = nn.Parameter(
-            nn.init.normal_(torch.empty(1, 197, 768), std=0.02)
+            nn.init.normal_(torch.empty(1, 197, in_features), std=0.02)
         )
         self.dropout1 = nn.Dropout(p=dropout)
         self.layers = nn.Sequential(
@@ -75,12 +75,18 @@ class VitB16(nn.Module):
     what is asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        width: int = 768,
+        heads: int = 12,
+        dropout: float = 0.0,
+        classes: int = 1000,
+    ) -> None:
         super().__init__()
-        self.conv_proj = nn.Conv2d(3, 768, kernel_size=16, stride=16)
-        self.class_token = nn.Parameter(torch.zeros(1, 1, 768))
-        self.encoder = Transformer(768, 12, 3072, 0.0)
-        self.heads = nn.Sequential(OrderedDict([("head", nn.Linear(768, 1000))]))
+        self.conv_proj = nn.Conv2d(3, width, kernel_size=16, stride=16)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.encoder = Transformer(width, heads, 4 * width, dropout)
+        self.heads = nn.Sequential(OrderedDict([("head", nn.Linear(width, classes))]))
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.conv_proj(image)  # [768, 14, 14]

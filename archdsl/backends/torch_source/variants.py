@@ -1,0 +1,64 @@
+"""Variants: which parameters of a network its class can have as its own.
+
+A network's numbers may follow from a parameter (``classes``), or its structure may
+(``depth``). To tell, the network is built once more at another value: where it
+comes out alike, and every number that changed is an expression of the parameter,
+the class takes it: ``def __init__(self, classes: int = 1000)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archdsl.backends.torch_source.classes import expression_names, plan_classes
+from archdsl.backends.torch_source.tree import Unit, build_tree
+from archdsl.graph import Graph
+
+MOST_NODES = 20_000  # beyond, building again would cost more than it gives
+MOST_PARAMETERS = 8
+
+
+def comparable_roots(graph: Graph, root: Unit) -> tuple[list[Unit], frozenset[str]]:
+    """The network and its variants, and the parameters in which they differ."""
+    roots, varied = [root], frozenset[str]()
+    vary = graph.graph.get("vary")
+    if vary is None or len(graph) > MOST_NODES:
+        return roots, varied
+    for name in _candidates(graph):
+        for value in _other_values(graph.graph["parameters"][name]):
+            other = vary(name, value)
+            if other is None:
+                continue
+            variant = build_tree(other, len(roots))
+            if plan_classes([*roots, variant], set(), varied | {name}) is not None:
+                roots.append(variant)
+                varied |= {name}
+                break
+    return roots, varied
+
+
+def _candidates(graph: Graph) -> list[str]:
+    """The numbers among the network's parameters that some argument was written with."""
+    used: set[str] = set()
+    for _, hints in graph.nodes(data="hints"):
+        for expr in (hints or {}).values():
+            used |= expression_names(expr)
+    for scope in graph.graph["scopes"].values():
+        for expr in scope.hints.values():
+            used |= expression_names(expr)
+    numbers = [
+        name
+        for name, value in (graph.graph.get("parameters") or {}).items()
+        if name in used and isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
+    return numbers[:MOST_PARAMETERS]
+
+
+def _other_values(value: Any) -> Iterator[Any]:
+    """Values to compare with: one that keeps what divides it, and one close by."""
+    if isinstance(value, float):
+        yield value / 2 if value else 0.5
+    else:
+        yield value * 2
+        yield value + 1
