@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import Literal
 
 from archdsl.diagnostics import Severity
+
+Kind = Literal["arch", "python", "sh"]
 
 
 @dataclass(frozen=True)
 class Code:
     """A code with its meaning, and two texts: one that gets it, and the same mended.
 
-    The texts are ``.arch`` files; with ``python`` they are programs, for what no file alone
-    can bring about.
+    The texts are ``.arch`` files, or programs and commands for what no file alone can bring about.
     """
 
     name: str
@@ -25,7 +27,7 @@ class Code:
     example: str
     mended: str
     severity: Severity = "error"
-    python: bool = False
+    kind: Kind = "arch"
 
 
 CODES: dict[str, Code] = {}
@@ -38,10 +40,10 @@ def _code(
     mended: str,
     *,
     severity: Severity = "error",
-    python: bool = False,
+    kind: Kind = "arch",
 ) -> None:
     texts = (textwrap.dedent(text).strip() + "\n" for text in (example, mended))
-    CODES[name] = Code(name, meaning, *texts, severity=severity, python=python)
+    CODES[name] = Code(name, meaning, *texts, severity=severity, kind=kind)
 
 
 def _network(name: str, meaning: str, wrong: str, mended: str, *, severity: Severity = "error") -> None:
@@ -89,19 +91,19 @@ _code(
     "An import names what may not be imported: no `.arch` file, an absolute path, or a file outside"
     " of the project's folder.",
     """
-    from "/home/me/blocks.arch" import bottleneck
+    from "/home/me/blocks.arch" import conv_bn
 
     network example {
         input image: [3, 32, 32]
-        bottleneck(16)
+        conv_bn(16, 3)
     }
     """,
     """
-    from std import bottleneck
+    from std import conv_bn
 
     network example {
         input image: [3, 32, 32]
-        bottleneck(16)
+        conv_bn(16, 3)
     }
     """,
 )
@@ -136,7 +138,7 @@ _code(
 
     archdsl.check("example.arch")
     """,
-    python=True,
+    kind="python",
 )
 _code(
     "unwritable-file",
@@ -151,7 +153,7 @@ _code(
 
     write_file("net.py", "import torch")
     """,
-    python=True,
+    kind="python",
 )
 
 # Names ----------------------------------------------------------------------------
@@ -211,7 +213,7 @@ _code(
 
     archdsl.check("example.arch:example")
     """,
-    python=True,
+    kind="python",
 )
 _network(
     "duplicate-name",
@@ -404,7 +406,7 @@ _code(
 
     build(find("relu"), {}).infer([Tensor((3,))], Need())
     """,
-    python=True,
+    kind="python",
 )
 
 # Flow -----------------------------------------------------------------------------
@@ -925,7 +927,7 @@ _code(
     import archdsl
 
     graph = archdsl.graph("example.arch")
-    graph.add_edge("linear1", "relu1")
+    graph.add_edge("relu1", "linear1")
     archdsl.check(graph)
     """,
     """
@@ -935,5 +937,55 @@ _code(
     graph.nodes["linear1"]["args"] = {"out_features": 8}
     archdsl.check(graph)
     """,
-    python=True,
+    kind="python",
+)
+_code(
+    "bad-weights",
+    "Weights that were given to a network do not fit it, or cannot be read.",
+    """
+    import archdsl
+
+    archdsl.compile("example.arch", weights={})
+    """,
+    """
+    import archdsl
+
+    trained = archdsl.compile("example.arch")
+    archdsl.compile("example.arch", weights=trained.state_dict())
+    """,
+    kind="python",
+)
+_code(
+    "bad-call",
+    "A command is called in a way that it does not understand.",
+    """
+    archdsl check example.arch --set classes
+    """,
+    """
+    archdsl check example.arch --set classes=10
+    """,
+    kind="sh",
+)
+_code(
+    "no-onnx",
+    "Writing ONNX needs packages that are not installed.",
+    """
+    archdsl compile example.arch --format onnx -o example.onnx
+    """,
+    """
+    pip install 'archdsl[onnx]'
+    archdsl compile example.arch --format onnx -o example.onnx
+    """,
+    kind="sh",
+)
+_code(
+    "onnx-failed",
+    "PyTorch cannot write this network as ONNX, such as a `scan` over a free number of steps.",
+    """
+    archdsl compile scan.arch --format onnx -o scan.onnx  # input x: [T, 4]
+    """,
+    """
+    archdsl compile scan.arch --format onnx -o scan.onnx  # input x: [10, 4]
+    """,
+    kind="sh",
 )

@@ -232,7 +232,9 @@ def test_a_layer_defined_again_takes_the_place_of_the_earlier_one() -> None:
 @pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize("name", ["conv", "bn", "swish", "input"])
 def test_a_name_that_is_taken(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"^{name} is (the name|an alias) of the layer archdsl\.ops"):
+    with pytest.raises(
+        ValueError, match=rf"^{name} is (the name|an alias) of the layer archdsl\.ops"
+    ):
         times(name)
     assert ops.find(name) is not None
     if name != "input":
@@ -282,7 +284,9 @@ def test_the_words_of_a_choice_are_known_at_once() -> None:
 
 def test_what_a_layer_is_made_of_is_exported() -> None:
     assert set(ops.__all__) <= set(dir(ops))
-    wanted = "Op layer Tensor Need OpError Code Construct module keyword positional size sizes number"
+    wanted = (
+        "Op layer Tensor Need OpError Code Construct module keyword positional size sizes number"
+    )
     assert set(wanted.split()) <= set(ops.__all__)
 
 
@@ -345,7 +349,7 @@ def test_the_documentation_runs_and_prints_what_it_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "printed"),
     [
-        ("builder", "174,970 parameters, [2, 10]"),
+        ("builder", "175,258 parameters, [2, 10]"),
         ("custom_layer", "class Snake(nn.Module):"),
         ("edit_a_graph", "layer3_features"),
     ],

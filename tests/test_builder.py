@@ -39,8 +39,16 @@ def start(*sizes: int | str) -> tuple[Builder, Flow]:
 def essence(graph: Graph) -> list[tuple[Any, ...]]:
     """What two graphs of one network have in common: all but places and hints."""
     return [
-        (node, data["op"], data["args"], data["shape"], data["path"], data["scope"], data["names"],
-         [(s.node, s.output) for s in inputs_of(graph, node)])
+        (
+            node,
+            data["op"],
+            data["args"],
+            data["shape"],
+            data["path"],
+            data["scope"],
+            data["names"],
+            [(s.node, s.output) for s in inputs_of(graph, node)],
+        )
         for node, data in graph.nodes(data=True)
     ]
 

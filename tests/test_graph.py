@@ -162,7 +162,9 @@ def test_a_node_taken_out(graph: Graph) -> None:
 
 def test_a_block_taken_out(graph: Graph) -> None:
     inside = [n for n, data in graph.nodes(data=True) if data["scope"] == "layer1.1"]
-    followers = [(v, d) for u in inside for _, v, d in graph.out_edges(u, data=True) if v not in inside]
+    followers = [
+        (v, d) for u in inside for _, v, d in graph.out_edges(u, data=True) if v not in inside
+    ]
     graph.remove_nodes_from(inside)
     for follower, data in followers:
         graph.add_edge("layer1.0.relu2", follower, **data)
@@ -403,6 +405,10 @@ def a_loop_that_is_none(graph: Graph) -> None:
     graph.nodes["relu1"]["loop"] = "bn1"
 
 
+def a_tensor_with_no_name(graph: Graph) -> None:
+    graph.nodes["fc"]["names"] = ("x = 3",)
+
+
 @pytest.mark.parametrize(
     ("edit", "code", "node", "message"),
     [
@@ -428,6 +434,7 @@ def a_loop_that_is_none(graph: Graph) -> None:
         (no_input_node, "no-input", "", "the graph has no input node"),
         (an_output_twice, "duplicate-name", "again", "the output output is there twice"),
         (an_output_with_no_name, "bad-graph", "my output", "an output cannot be called"),
+        (a_tensor_with_no_name, "bad-graph", "fc", "a tensor cannot be called 'x = 3'"),
         (a_loop_that_is_none, "bad-graph", "relu1", "the node stands in the loop of bn1"),
     ],
 )
@@ -447,7 +454,10 @@ def test_a_wrong_edit_is_told(
 
 @pytest.mark.parametrize(
     ("edit", "help"),
-    [(unknown_op, "did you mean relu?"), (a_scope_that_is_not_there, "did you mean layer2.0.downsample?")],
+    [
+        (unknown_op, "did you mean relu?"),
+        (a_scope_that_is_not_there, "did you mean layer2.0.downsample?"),
+    ],
 )
 def test_what_was_meant(graph: Graph, edit: Callable[[Graph], None], help: str) -> None:
     edit(graph)

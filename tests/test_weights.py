@@ -254,7 +254,9 @@ def test_what_does_not_fit_is_listed(
 def test_a_prefix_is_seen(small: archdsl.Specification, state: dict[str, Tensor]) -> None:
     wrapped = {f"module.{k}": v for k, v in state.items()}
     found = complaint(lambda: archdsl.compile(small, weights=wrapped))
-    assert found.help == 'drop the prefix: {k.removeprefix("module."): v for k, v in weights.items()}'
+    assert (
+        found.help == 'drop the prefix: {k.removeprefix("module."): v for k, v in weights.items()}'
+    )
 
 
 def test_long_lists_are_cut(small: archdsl.Specification) -> None:
@@ -299,7 +301,9 @@ class Hostile:
         return os.mkdir, (str(self.mark),)
 
 
-@pytest.mark.parametrize("save", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))])
+@pytest.mark.parametrize(
+    "save", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))]
+)
 @pytest.mark.parametrize("suffix", [".pt", ".bin", ".safetensors"])
 def test_a_hostile_file_runs_nothing(
     small: archdsl.Specification,

@@ -52,7 +52,13 @@ def run_body(context: Context, body: ast.Body, env: Env, frame: Frame) -> Tensor
                 )
             )
         if not body.statements and env.kind != "optional":
-            context.warn("empty-body", "there is nothing between these braces", body.span)
+            context.warn(
+                "empty-body",
+                "there is nothing between these braces",
+                body.span,
+                text="what arrives goes through as it is",
+                help="write `identity` where that is meant",
+            )
         for statement in body.statements:
             run_statement(context, statement, env, frame)
     finally:
@@ -121,6 +127,7 @@ def _output(context: Context, statement: ast.Output, env: Env) -> TensorRef | No
                 "misplaced",
                 "an output is named at the top of a block or network, not inside a group",
                 statement.span,
+                help="name what the group gives with `as` behind it, and write the output there",
             )
         )
         return env.it

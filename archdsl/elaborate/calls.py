@@ -48,6 +48,12 @@ class Site:
     labelled: bool = False
 
 
+INFERRED = frozenset(
+    ("in_channels", "in_features", "input_size", "num_features", "num_channels", "embed_dim")
+)
+"""What torch's modules are told, and layers infer."""
+
+
 def run_layer(context: Context, layer: LayerValue, site: Site) -> list[TensorRef]:
     """The outputs of a layer or block called at a place."""
     if isinstance(layer.target, BlockDef):
@@ -351,6 +357,8 @@ def _argument_error(
         known = [*(p.name for p in signature(cls)), *(cls.inputs if not cls.variadic else ())]
         meant = suggest(problem.argument, known)
         help = f"did you mean {meant}?" if meant else help
+        if problem.argument in INFERRED:
+            help = "leave it out: what comes in is known"
     return Diagnostic(problem.code, problem.message, span, problem.text, help=help)
 
 

@@ -124,6 +124,9 @@ def _infer(graph: Graph, node: str, modules: dict[str, _Module]) -> None:
         types.append(known[source.output])
     op = _tied_again(graph, node, op, modules)
     need = Need(data.get("span"))
+    for name in data.get("names") or ():
+        if name and not (isinstance(name, str) and name.isidentifier() and name.isascii()):
+            raise OpError("bad-graph", f"a tensor cannot be called {name!r}")
     data["types"] = op.infer(types, need)
     data["shape"] = data["types"][0].dims
     data["op"], data["args"] = op.name, op.arguments

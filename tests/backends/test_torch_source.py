@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import subprocess
 import sys
@@ -43,12 +44,17 @@ EVERY = [
 def test_the_source_reads_as_before(
     family: str, network: str, golden: Callable[..., None]
 ) -> None:
-    golden(archdsl.source(f"{SPECS / family}.arch:{network}"), suffix=".py")
+    golden(_of_the_zoo(family, network), suffix=".py")
+
+
+@functools.cache
+def _of_the_zoo(family: str, network: str) -> str:
+    return archdsl.source(f"{SPECS / family}.arch:{network}")
 
 
 def test_every_source_is_formatter_clean(tmp_path: Path) -> None:
     for family, network in EVERY:
-        text = archdsl.source(f"{SPECS / family}.arch:{network}")
+        text = _of_the_zoo(family, network)
         (tmp_path / f"{family}_{network}.py").write_text(text, encoding="utf-8")
     for command in (["format", "--check"], ["check", "--select", "E9,F,I,UP,B"]):
         done = subprocess.run(
@@ -62,7 +68,7 @@ def test_every_source_is_formatter_clean(tmp_path: Path) -> None:
 
 def test_a_source_imports_torch_alone() -> None:
     for family, network in EVERY:
-        tree = ast.parse(archdsl.source(f"{SPECS / family}.arch:{network}"))
+        tree = ast.parse(_of_the_zoo(family, network))
         roots = {
             name.split(".")[0]
             for node in ast.walk(tree)

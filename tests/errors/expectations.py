@@ -23,7 +23,7 @@ CORPUS = Path(__file__).parent / "corpus"
 
 _EXPECTATION = re.compile(
     r"""\#\ (?P<severity>error|warning)\[(?P<code>[a-z-]+)\]
-    \ at\ (?:(?P<count>\d)(?:st|nd|rd|th)\ )?`(?P<text>[^`]*)`:
+    \ at\ (?:(?P<count>\d+)(?:st|nd|rd|th)\ )?`(?P<text>[^`]*)`:
     \ (?P<message>.*?)(?:\ \(help:\ (?P<help>.*)\))?$""",
     re.VERBOSE,
 )

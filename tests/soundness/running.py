@@ -18,6 +18,7 @@ import archdsl
 from archdsl.backends.torch_module import load_source
 from archdsl.backends.torch_source import Generated, generate
 from archdsl.compiler import Report
+from archdsl.conditions import holds
 from archdsl.diagnostics import ArchError, Source
 from archdsl.dims import evaluate
 from archdsl.graph import Graph, inputs_of, live_nodes, op_of, outputs, type_of
@@ -158,12 +159,42 @@ def samples(found: Accepted, sizes: Mapping[str, int], batch: int) -> list[torch
     return result
 
 
+STRICTER = {
+    "a dead path": "what reaches no output is checked too: it was meant to reach one",
+    "an empty tensor": "a size of 0 is refused everywhere; torch computes on nothing, mostly",
+    "a stretched axis": "a merge is of equal shapes; torch would repeat an axis of 1",
+    "a carried state": "a scan keeps the shape of its state, though its body may not look at it",
+}
+"""Why sizes may be refused that torch would run: rules that are meant."""
+
+
+def allowed(found: Accepted, sizes: Mapping[str, int]) -> str | None:
+    """Which of those rules refuses these sizes, if one does."""
+    graph, solution = found.graph, found.report.conditions
+    assert solution is not None
+    if any(d.code == "dead-path" for d in found.report.diagnostics):
+        return "a dead path"
+    types = {n: [at(t, sizes) for t in d["types"]] for n, d in graph.nodes(data=True)}
+    if any(d < 1 for told in types.values() for t in told for d in t):
+        return "an empty tensor"
+    for node in graph:
+        given = [types[s.node][s.output] for s in inputs_of(graph, node)]
+        if op_of(graph, node).variadic and any(1 in t for t in given) and len(given) > 1:
+            return "a stretched axis"
+    failing = [c for c in solution.conditions if not holds(c, sizes)]
+    if all(c.reason.startswith("a carried state") for c in failing):
+        return "a carried state"
+    return None
+
+
+def at(told: Tensor, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(evaluate(size, sizes) for size in told.dims)
+
+
 def refused(found: Accepted, module: nn.Module, sizes: Mapping[str, int]) -> bool:
-    """Whether torch will not run the module at these sizes."""
+    """Whether torch will not run the module at these sizes, or gives what was not inferred."""
     try:
         run(found, module, sizes)
-    except AssertionError:
-        raise
     except Exception:  # noqa: BLE001 - torch raises of every kind
         return True
     return False

@@ -869,8 +869,10 @@ class Writer:
         kind: Any = "int" if indices else "float"
         return f"input {name}: {prefix}{text}", Tensor(tuple(s for _, s in sizes), kind)
 
-    def network(self) -> str:
-        free = self.chance(40)
+    def network(self, *, free: bool) -> str:
+        if free:
+            self.careless = False
+        free = free or self.chance(40)
         scope = Scope(Frame())
         lines: list[str] = []
         parameters: list[tuple[str, int]] = []
@@ -945,6 +947,6 @@ def plain(size: Size) -> bool:
 
 
 @st.composite
-def specifications(draw: Draw) -> str:
-    """A specification with one network that can be compiled."""
-    return Writer(draw).network()
+def specifications(draw: Draw, *, free: bool = False) -> str:
+    """A specification with one network that can be compiled; with free sizes, if asked for."""
+    return Writer(draw).network(free=free)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import assert_type
 
-import networkx as nx
-
 import archdsl
 from archdsl.builder import Module
 

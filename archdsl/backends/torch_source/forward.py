@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archdsl.backends.torch_source.classes import ClassPlan, is_plain
 from archdsl.backends.torch_source.names import unique, variable
+from archdsl.backends.torch_source.plan import ClassPlan, is_plain
 from archdsl.backends.torch_source.rolling import Line, roll_lines
 from archdsl.backends.torch_source.tree import Leaf, Unit
 from archdsl.dims import show_shape
@@ -285,7 +285,7 @@ class Forward:
         return name
 
     def _preferred(self, source: Source, step: Leaf | Unit) -> str | None:
-        """The name that the specification gives a tensor; a path of a branch is called by its label."""
+        """The name that the specification gives a tensor; a branch's path goes by its label."""
         data = self.graph.nodes[source.node]
         names = data.get("names") or ()
         here = data.get("named_in", self.unit.scope.id) == self.unit.scope.id
@@ -299,7 +299,7 @@ class Forward:
         return None
 
     def _delete(self, dead: list[str], assigned: list[str], later: int) -> None:
-        """Let go of what is not used again, where the function goes on for long enough to matter."""
+        """Let go of what is not used again, where the function goes on for long enough."""
         gone = [
             n for n in dead if n not in assigned and n not in self.parameters and n.isidentifier()
         ]
@@ -454,7 +454,8 @@ def _without_idle_deletes(lines: list[Line]) -> list[Line]:
             left = [n for n in line.text[4:].split(", ") if n not in soon]
             if not left:
                 continue
-            line = Line(f"del {', '.join(left)}", line.depth)
+            result.append(Line(f"del {', '.join(left)}", line.depth))
+            continue
         result.append(line)
     return result
 
@@ -466,7 +467,7 @@ def _nests(step: Leaf) -> bool:
 
 
 def _used_by(member: Leaf | Unit) -> list[Source]:
-    """What a member reads. The end of a scan knows the states that came in, and does not read them."""
+    """What a member reads. The end of a scan does not read the states that came in."""
     if isinstance(member, Leaf) and member.op.name == "scan end":
         return [member.inputs[0], *member.inputs[1 + member.data["args"].get("carried", 0) :]]
     return member.inputs

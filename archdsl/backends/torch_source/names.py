@@ -197,3 +197,33 @@ def _value_of(node: python_ast.expr, names: Mapping[str, Any]) -> Any:
             return tuple(_value_of(item, names) for item in items)
         case _:
             raise ValueError(f"no value for {type(node).__name__}")
+
+
+def expression_names(expr: ast.Expr) -> set[str]:
+    """The names in a closed expression."""
+    names: set[str] = set()
+    _walk_names(expr, names.add)
+    return names
+
+
+def _walk_names(expr: ast.Expr, found: Callable[[str], None]) -> None:
+    match expr:
+        case ast.Name(id=name):
+            found(name)
+        case ast.Unary(operand=operand):
+            _walk_names(operand, found)
+        case ast.Binary(left=left, right=right):
+            _walk_names(left, found)
+            _walk_names(right, found)
+        case ast.Conditional(condition=condition, then=then, otherwise=otherwise):
+            for part in (condition, then, otherwise):
+                _walk_names(part, found)
+        case ast.Compare(first=first, rest=rest):
+            _walk_names(first, found)
+            for _, other in rest:
+                _walk_names(other, found)
+        case ast.TupleExpr(items=items) | ast.ListExpr(items=items):
+            for item in items:
+                _walk_names(item, found)
+        case _:
+            pass

@@ -46,7 +46,7 @@ def roll_lines(lines: list[Line]) -> list[Line]:
 def _repeats(
     shapes: Sequence[tuple[str, int]], numbers: Sequence[list[int]], start: int
 ) -> tuple[int, int, int] | None:
-    """The shortest run of lines from a place on that repeats: its length, how often, how it counts."""
+    """The shortest run of lines that repeats from a place on: length, times, count's step."""
     for period in range(1, LONGEST_PERIOD + 1):
         if start + period >= len(shapes) or shapes[start] != shapes[start + period]:
             continue
@@ -126,7 +126,7 @@ def _numbered(name: str) -> tuple[str, int] | None:
 
 
 def _run(entries: Sequence[tuple[str, str]], start: int) -> tuple[int, str | None]:
-    """The end of the longest run of members from a place on that one loop can make, and its call."""
+    """The end of the longest run of members that one loop can make, and its call."""
     first = _numbered(entries[start][0])
     if first is None:
         return start + 1, None

@@ -34,7 +34,7 @@ class Leaf:
     code: Code
     inputs: list[Source]
     name: str
-    """Its attribute in the class, such as ``conv1``; for a function, what it is called in errors."""
+    """Its attribute in the class, such as ``conv1``; a function has it for errors alone."""
     data: dict[str, Any]
 
     @property
@@ -177,13 +177,13 @@ class _Builder:
         owner = {node: key for key, nodes in items.items() for node in nodes}
         before: dict[str, set[str]] = {key: set() for key in items}
         after: dict[str, set[str]] = {key: set() for key in items}
-        for node in owner:
+        for node, consumer in owner.items():
             begin = (self.graph.nodes[node].get("args") or {}).get("begin")
             loop = self.graph.nodes[node].get("loop")
             extra = [Source(n) for n in (begin, loop) if n]
             for source in (*self.feeds[node], *extra):
                 if source.node in inside:
-                    producer, consumer = owner[source.node], owner[node]
+                    producer = owner[source.node]
                     if producer != consumer:
                         before[consumer].add(producer)
                         after[producer].add(consumer)

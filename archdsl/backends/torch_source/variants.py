@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from archdsl.backends.torch_source.classes import expression_names, plan_classes
+from archdsl.backends.torch_source.classes import plan_classes
+from archdsl.backends.torch_source.names import expression_names
 from archdsl.backends.torch_source.tree import Unit, build_tree
 from archdsl.graph import Graph
 
