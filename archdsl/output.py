@@ -25,6 +25,8 @@ def write_file(path: str | os.PathLike[str], content: str | bytes, *, replace: b
     try:
         place = Path(os.path.realpath(path))
         mode = _mode(place)
+        if not place.parent.is_dir():
+            raise _unwritable(path, f"there is no folder {Path(path).parent}")
         if mode is not None and stat.S_ISDIR(mode):
             raise _unwritable(path, "it is a folder")
         if mode is not None and not replace:
@@ -54,8 +56,6 @@ def _write_through(place: Path, data: bytes) -> None:
 
 
 def _write_beside(place: Path, data: bytes, mode: int | None) -> None:
-    if not place.parent.is_dir():
-        raise _unwritable(place, f"there is no folder {place.parent}")
     handle, name = tempfile.mkstemp(prefix=f".{place.name[:60]}.", suffix=".tmp", dir=place.parent)
     unfinished = Path(name)
     try:

@@ -602,7 +602,7 @@ def test_a_folder_in_the_way_is_left_alone(place: Path) -> None:
 def test_a_missing_folder_is_said(place: Path) -> None:
     done = run("compile", "good.arch", "-o", "gone/out.py")
     assert done.exit_code == 2
-    assert "cannot be written: there is no folder" in done.stderr
+    assert "gone/out.py cannot be written: there is no folder gone\n" in done.stderr
     done = run("compile", "good.arch", "-o", "good.arch/out.py")
     assert done.exit_code == 2
     assert "cannot be written" in done.stderr

@@ -266,6 +266,18 @@ def test_a_node_put_into_a_scan_runs_every_step() -> None:
     assert run(graph, 5, 4).shape == (2, 5, 6)
 
 
+def test_what_a_scan_computes_leaves_through_its_end() -> None:
+    spec = archdsl.loads(
+        "network n {\n input x: [T, 4]\n"
+        " scan h = zeros(6) {\n concat(it, h) -> cell: linear(6) -> tanh as h\n }\n}"
+    )
+    graph = spec.graph()
+    graph.add_node("inner", op="output")
+    graph.add_edge("cell", "inner")
+    (found,) = archdsl.check(graph).diagnostics
+    assert found.message == "inner takes what cell computes inside a scan, and stands outside"
+
+
 def test_a_tied_weight_follows_its_owner() -> None:
     spec = archdsl.loads(
         "network n {\n input t: int[T]\n embed: embedding(100, 8)\n"
@@ -405,6 +417,10 @@ def a_loop_that_is_none(graph: Graph) -> None:
     graph.nodes["relu1"]["loop"] = "bn1"
 
 
+def a_module_that_is_left_and_entered_again(graph: Graph) -> None:
+    graph.nodes["layer1.0.relu1"]["path"] = "elsewhere"
+
+
 def a_tensor_with_no_name(graph: Graph) -> None:
     graph.nodes["fc"]["names"] = ("x = 3",)
 
@@ -434,6 +450,12 @@ def a_tensor_with_no_name(graph: Graph) -> None:
         (no_input_node, "no-input", "", "the graph has no input node"),
         (an_output_twice, "duplicate-name", "again", "the output output is there twice"),
         (an_output_with_no_name, "bad-graph", "my output", "an output cannot be called"),
+        (
+            a_module_that_is_left_and_entered_again,
+            "bad-graph",
+            "layer1.0.relu1",
+            "the module layer1 c",
+        ),
         (a_tensor_with_no_name, "bad-graph", "fc", "a tensor cannot be called 'x = 3'"),
         (a_loop_that_is_none, "bad-graph", "relu1", "the node stands in the loop of bn1"),
     ],
@@ -474,7 +496,8 @@ def test_several_mistakes_are_told_at_once(graph: Graph) -> None:
 
 def test_a_place_in_the_middle_is_missed() -> None:
     spec = archdsl.loads(
-        "network n {\n input x: [4]\n input h: [6]\n input c: [6]\n x -> lstm_cell(6, hidden = h, cell = c)\n}"
+        "network n {\n input x: [4]\n input h: [6]\n input c: [6]\n"
+        " x -> lstm_cell(6, hidden = h, cell = c)\n}"
     )
     graph = spec.graph()
     graph.remove_edge("h", "lstm_cell1")

@@ -24,7 +24,7 @@ from archdsl.graph import (
 )
 from archdsl.ops.arguments import OpError, WeightRef
 from archdsl.ops.op import Need, Op, Tensor, build
-from archdsl.passes.structure import place_node
+from archdsl.passes.structure import check_nesting, place_node
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ def infer_shapes(graph: Graph) -> Graph:
     diagnostics.extend(_check_ends(result))
     if not diagnostics:
         diagnostics.extend(_check_references(result, modules))
+    if not diagnostics:
+        diagnostics.extend(check_nesting(result))
     if diagnostics:
         raise ArchError(diagnostics)
     _keep_reasons(result, graph)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterator
 
+import networkx as nx
+
 from archdsl.diagnostics import ArchError, Diagnostic, suggest
 from archdsl.elaborate.scopes import MODULE_ATTRIBUTES
 from archdsl.graph import Graph, Scope, graph_error, live_nodes, scopes, walk_scopes
@@ -45,7 +47,7 @@ def place_node(graph: Graph, node: str) -> None:
         message = f"{path!r} is no module path: names parted by dots, as in layer1.0.conv1"
         raise ArchError([graph_error(graph, node, message)])
     elif scope is None or path.rpartition(".")[0] != known[scope].path:
-        data["scope"] = _scope_of_path(graph, path.rpartition(".")[0])
+        data["scope"] = _scope_of_path(graph, path.rpartition(".")[0], data["loop"])
     _check_name(graph, node, data["path"].rpartition(".")[2])
 
 
@@ -115,7 +117,7 @@ def _free_path(graph: Graph, prefix: str, node: str) -> str:
     return path
 
 
-def _scope_of_path(graph: Graph, prefix: str) -> str:
+def _scope_of_path(graph: Graph, prefix: str, loop: str | None) -> str:
     """The scope at a path, made with those around it where it is not there."""
     known = scopes(graph)
     if prefix in known and known[prefix].path == prefix:
@@ -124,7 +126,8 @@ def _scope_of_path(graph: Graph, prefix: str) -> str:
         if scope.path == prefix:
             return scope.id
     outer, _, name = prefix.rpartition(".")
-    known[prefix] = Scope(prefix, prefix, _scope_of_path(graph, outer), "group", name)
+    around = _scope_of_path(graph, outer, loop)
+    known[prefix] = Scope(prefix, prefix, around, "group", name, loop=loop)
     return prefix
 
 
@@ -146,6 +149,65 @@ def _check_name(graph: Graph, node: str, name: str) -> None:
         owner = "a Python keyword" if keyword.iskeyword(name) else "an attribute of nn.Module"
         message = f"a module cannot be called {name}, which is {owner}"
         raise ArchError([graph_error(graph, node, message, code="reserved-name")])
+
+
+def check_nesting(graph: Graph) -> Iterator[Diagnostic]:
+    """Errors of modules that cannot be one call, and of tensors that are not seen where used.
+
+    What a module computes may not come back into it from outside; what a scan's body
+    computes is seen inside it, and leaves it through the scan's end alone.
+    """
+    known = scopes(graph)
+    chains = {
+        node: [s.id for s in walk_scopes(graph, data["scope"])][::-1]
+        for node, data in graph.nodes(data=True)
+    }
+    calls: dict[str, nx.DiGraph[str]] = {}
+    for before, after in dict.fromkeys(graph.edges()):
+        if _loop_of_result(graph, before) not in _loops_seen(graph, after):
+            message = f"{after} takes what {before} computes inside a scan, and stands outside"
+            yield graph_error(graph, after, message, help="take it from the end of the scan")
+            continue
+        one, other = chains[before], chains[after]
+        depth = 0
+        while depth < min(len(one), len(other)) and one[depth] == other[depth]:
+            depth += 1
+        members = calls.setdefault(one[depth - 1], nx.DiGraph())
+        source, target = (
+            f"scope {chain[depth]}" if depth < len(chain) else f"node {node}"
+            for chain, node in ((one, before), (other, after))
+        )
+        members.add_edge(source, target)
+    for members in calls.values():
+        if nx.is_directed_acyclic_graph(members):
+            continue
+        names = [origin for origin, _ in nx.find_cycle(members)]
+        scope = next(known[n[6:]] for n in names if n.startswith("scope "))
+        between = [n[5:] for n in names if n.startswith("node ")]
+        node = between[0] if between else next(n for n, c in chains.items() if scope.id in c)
+        message = f"the module {scope.path} cannot be one call: what it computes comes back into it"
+        help = (
+            f"give {node} a path inside {scope.path}" if between else "give the nodes other paths"
+        )
+        yield graph_error(graph, node, message, help=help)
+
+
+def _loop_of_result(graph: Graph, node: str) -> str | None:
+    """The loop inside which a node's outputs are seen."""
+    data = graph.nodes[node]
+    loop: str | None = node if data["op"] == "scan" else data["loop"]
+    return loop
+
+
+def _loops_seen(graph: Graph, node: str) -> list[str | None]:
+    """The loops whose tensors a node sees: those around it, and the one that it ends."""
+    data = graph.nodes[node]
+    loop = data["args"].get("begin") if data["op"] == "scan end" else data["loop"]
+    seen: list[str | None] = [None]
+    while loop is not None and loop in graph:
+        seen.append(loop)
+        loop = graph.nodes[loop].get("loop")
+    return seen
 
 
 def find_leftovers(graph: Graph) -> Iterator[Diagnostic]:
