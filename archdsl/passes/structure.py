@@ -60,7 +60,7 @@ def _is_end(graph: Graph, node: str) -> bool:
 def _place_in_loop(graph: Graph, node: str) -> None:
     data = graph.nodes[node]
     if "loop" not in data:
-        data["loop"] = _neighbouring_loop(graph, node)
+        data["loop"] = None if _is_end(graph, node) else _neighbouring_loop(graph, node)
         return
     loop = data["loop"]
     if loop is not None and (loop not in graph or graph.nodes[loop].get("op") != "scan"):

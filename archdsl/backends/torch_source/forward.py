@@ -244,17 +244,29 @@ class Forward:
         return not self.pending or any(s in self.pending for s in step.inputs)
 
     def _chains(self, step: Leaf | Unit, following: Any, outputs: list[Source], depth: int) -> bool:
-        """Whether the call is written inside the next one, as a pipeline of one line was."""
-        if not isinstance(step, Leaf) or not isinstance(following, Leaf):
+        """Whether the call is written inside the next one: a pipeline of one line, a sum's part."""
+        if not isinstance(following, Leaf) or len(outputs) != 1 or self.uses[outputs[0]] != 1:
             return False
-        if not (is_plain(step) and _nests(following)) or following.inputs != [outputs[0]]:
+        if depth + 1 >= LONGEST_CHAIN or following.name == self.plan.optional:
             return False
-        if self.uses.get(outputs[0]) != 1 or depth + 1 >= LONGEST_CHAIN:
+        if any(self.graph.nodes[outputs[0].node].get("names") or ()) and self._named_here(
+            outputs[0]
+        ):
             return False
-        if any(step.data.get("names") or ()):
+        plain = isinstance(step, Unit) or is_plain(step)
+        if plain and _merges_two(following) and outputs[0] in following.inputs:
+            return True
+        if not isinstance(step, Leaf) or not (plain and _nests(following)):
+            return False
+        if following.inputs != [outputs[0]]:
             return False
         one, two = step.data.get("span"), following.data.get("span")
         return one is None or two is None or (one.source == two.source and one.line == two.line)
+
+    def _named_here(self, source: Source) -> bool:
+        """Whether the specification names a tensor in this very scope."""
+        data = self.graph.nodes[source.node]
+        return bool(data.get("named_in", self.unit.scope.id) == self.unit.scope.id)
 
     def _read(self, source: Source) -> str:
         return self.vars[source]
@@ -288,8 +300,7 @@ class Forward:
         """The name that the specification gives a tensor; a branch's path goes by its label."""
         data = self.graph.nodes[source.node]
         names = data.get("names") or ()
-        here = data.get("named_in", self.unit.scope.id) == self.unit.scope.id
-        if here and source.output < len(names) and names[source.output]:
+        if self._named_here(source) and source.output < len(names) and names[source.output]:
             return variable(names[source.output])
         if self.states.get(source) and self.uses.get(source) == 1:
             return variable(self.states[source])
@@ -458,6 +469,13 @@ def _without_idle_deletes(lines: list[Line]) -> list[Line]:
             continue
         result.append(line)
     return result
+
+
+def _merges_two(step: Leaf) -> bool:
+    """Whether it is a sum, product or concatenation of two tensors, each read once."""
+    call = step.code.call
+    once = call.count("{0}") == 1 and call.count("{1}") == 1
+    return step.is_function and once and len(step.inputs) == 2 and step.inputs[0] != step.inputs[1]
 
 
 def _nests(step: Leaf) -> bool:

@@ -31,8 +31,7 @@ class Denseblock1(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for i in range(6):
-            out = getattr(self, f"denselayer{i + 1}")(x)
-            x = torch.cat([x, out], dim=1)
+            x = torch.cat([x, getattr(self, f"denselayer{i + 1}")(x)], dim=1)
         return x
 
 
@@ -65,8 +64,7 @@ class Denseblock2(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for i in range(12):
-            out = getattr(self, f"denselayer{i + 1}")(x)
-            x = torch.cat([x, out], dim=1)
+            x = torch.cat([x, getattr(self, f"denselayer{i + 1}")(x)], dim=1)
         return x
 
 
@@ -78,8 +76,7 @@ class Denseblock3(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for i in range(24):
-            out = getattr(self, f"denselayer{i + 1}")(x)
-            x = torch.cat([x, out], dim=1)
+            x = torch.cat([x, getattr(self, f"denselayer{i + 1}")(x)], dim=1)
         return x
 
 
@@ -91,8 +88,7 @@ class Denseblock4(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for i in range(16):
-            out = getattr(self, f"denselayer{i + 1}")(x)
-            x = torch.cat([x, out], dim=1)
+            x = torch.cat([x, getattr(self, f"denselayer{i + 1}")(x)], dim=1)
         return x
 
 

@@ -36,11 +36,9 @@ class Decoder(nn.Module):
             is_causal=True,
             need_weights=False,
         )[0]
-        out = self.dropout1(out)
-        x = x + out
+        x = x + self.dropout1(out)
         out = self.gelu1(self.linear1(self.layer_norm2(x)))
-        out = self.dropout2(self.linear2(out))
-        return x + out
+        return x + self.dropout2(self.linear2(out))
 
 
 class Gpt(nn.Module):

@@ -35,8 +35,7 @@ class LstmWrittenOut(nn.Module):
             x = forget * c
             out = take * news
             c = x + out
-            x = self.tanh2(c)
-            h = show * x
+            h = show * self.tanh2(c)
             outputs.append(h)
         x = torch.stack(outputs, dim=1)  # [T, 64]
         x = x[:, -1]  # [64]

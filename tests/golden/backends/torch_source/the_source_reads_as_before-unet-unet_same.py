@@ -90,20 +90,16 @@ class UnetSame(nn.Module):
         skip3 = self.double_conv4(x)  # [512, H // 8, W // 8]
         x = self.max_pool4(skip3)  # [512, H // 16, W // 16]
         x = self.double_conv5(x)  # [1024, H // 16, W // 16]
-        x = self.conv_transpose1(x)  # [512, 2*(H // 16), 2*(W // 16)]
-        x = torch.cat([skip3, x], dim=1)  # [1024, H // 8, W // 8]
+        x = torch.cat([skip3, self.conv_transpose1(x)], dim=1)  # [1024, H // 8, W // 8]
         del skip3
         x = self.double_conv6(x)  # [512, H // 8, W // 8]
-        x = self.conv_transpose2(x)  # [256, 2*(H // 8), 2*(W // 8)]
-        x = torch.cat([skip2, x], dim=1)  # [512, H // 4, W // 4]
+        x = torch.cat([skip2, self.conv_transpose2(x)], dim=1)  # [512, H // 4, W // 4]
         del skip2
         x = self.double_conv7(x)  # [256, H // 4, W // 4]
-        x = self.conv_transpose3(x)  # [128, 2*(H // 4), 2*(W // 4)]
-        x = torch.cat([skip1, x], dim=1)  # [256, H // 2, W // 2]
+        x = torch.cat([skip1, self.conv_transpose3(x)], dim=1)  # [256, H // 2, W // 2]
         del skip1
         x = self.double_conv8(x)  # [128, H // 2, W // 2]
-        x = self.conv_transpose4(x)  # [64, 2*(H // 2), 2*(W // 2)]
-        x = torch.cat([skip0, x], dim=1)  # [128, H, W]
+        x = torch.cat([skip0, self.conv_transpose4(x)], dim=1)  # [128, H, W]
         del skip0
         x = self.double_conv9(x)  # [64, H, W]
         return self.conv1(x)  # [2, H, W]

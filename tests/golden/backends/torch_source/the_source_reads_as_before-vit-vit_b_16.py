@@ -32,11 +32,9 @@ class EncoderLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.ln_1(x)
         out = self.self_attention(out, out, out, need_weights=False)[0]
-        out = self.dropout1(out)
-        x = x + out
+        x = x + self.dropout1(out)
         out = self.ln_2(x)
-        out = self.mlp(out)
-        return x + out
+        return x + self.mlp(out)
 
 
 class Transformer(nn.Module):
