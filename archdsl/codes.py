@@ -42,11 +42,13 @@ def _code(
     severity: Severity = "error",
     kind: Kind = "arch",
 ) -> None:
-    texts = (textwrap.dedent(text).strip() + "\n" for text in (example, mended))
-    CODES[name] = Code(name, meaning, *texts, severity=severity, kind=kind)
+    wrong, right = (textwrap.dedent(text).strip() + "\n" for text in (example, mended))
+    CODES[name] = Code(name, meaning, wrong, right, severity=severity, kind=kind)
 
 
-def _network(name: str, meaning: str, wrong: str, mended: str, *, severity: Severity = "error") -> None:
+def _network(
+    name: str, meaning: str, wrong: str, mended: str, *, severity: Severity = "error"
+) -> None:
     """A code whose two texts are bodies of a network."""
 
     def whole(body: str) -> str:
@@ -160,8 +162,8 @@ _code(
 
 _code(
     "unknown-name",
-    "A name stands for nothing here: no parameter, constant, tensor, label, layer or block is called"
-    " so, or it is inside braces and not seen from outside.",
+    "A name stands for nothing here: no parameter, constant, tensor, label, layer or block is"
+    " called so, or it is inside braces and not seen from outside.",
     """
     network example(width = 64) {
         input image: [3, 32, 32]
@@ -217,8 +219,8 @@ _code(
 )
 _network(
     "duplicate-name",
-    "A name is taken: declarations of a file, parameters, inputs, outputs, and the labels of a scope"
-    " have names of their own.",
+    "A name is taken: declarations of a file, parameters, inputs, outputs, and the labels of a"
+    " scope have names of their own.",
     """
     input image: [3, 32, 32]
     stem: conv(8, 3)
@@ -392,8 +394,8 @@ _network(
 )
 _code(
     "no-torch",
-    "A module of `torch.nn` was named where nothing asks torch for its shapes (a program that uses the"
-    " lower floors of the package alone).",
+    "A module of `torch.nn` was named where nothing asks torch for its shapes (a program that uses"
+    " the lower floors of the package alone).",
     """
     from archdsl.ops import foreign
     from archdsl.ops.op import Need, Tensor, build, find
@@ -439,8 +441,8 @@ _network(
 )
 _network(
     "no-tensor",
-    "A stage is written where no tensor arrives: with several inputs, the first pipeline names where it"
-    " starts.",
+    "A stage is written where no tensor arrives: with several inputs, the first pipeline names"
+    " where it starts.",
     """
     input left: [4]
     input right: [4]
@@ -666,8 +668,8 @@ _network(
 )
 _network(
     "no-batch-axis",
-    "A parameter without a batch axis stands where a tensor with one belongs, or an output is the same"
-    " for every sample.",
+    "A parameter without a batch axis stands where a tensor with one belongs, or an output is the"
+    " same for every sample.",
     """
     input x: [4, 8]
     parameter([4, 8]) as token
@@ -828,8 +830,8 @@ _network(
 
 _network(
     "free-size",
-    "Something must be known when the specification is read, and depends on a free size. A weight, for"
-    " one, has a fixed size.",
+    "Something must be known when the specification is read, and depends on a free size. A weight,"
+    " for one, has a fixed size.",
     """
     input image: [3, H, W]
     conv(8, 3) -> relu -> flatten
@@ -881,8 +883,8 @@ _network(
 
 _network(
     "too-large",
-    "The specification expands to more than it may: a list, a loop, the steps of computing, the layers"
-    " of a network, or the bytes of a file.",
+    "The specification expands to more than it may: a list, a loop, the steps of computing, the"
+    " layers of a network, or the bytes of a file.",
     """
     input x: [4]
     repeat 10 ** 12 { linear(4) }

@@ -55,7 +55,7 @@ class Report:
         return self.ok
 
 
-def check(target: Target, **parameters: Any) -> Report:
+def check(target: Target, /, **parameters: Any) -> Report:
     """Check a network, and say what is known of it before it runs.
 
     ``target`` is a graph, or ``"file.arch:network"``, or a specification with one network.
@@ -89,7 +89,7 @@ def report(found: Elaborated) -> Report:
     )
 
 
-def graph(target: Target, **parameters: Any) -> Graph:
+def graph(target: Target, /, **parameters: Any) -> Graph:
     """The checked graph of a network: a ``networkx.MultiDiGraph`` to read and to edit."""
     found = _elaborate(target, parameters)
     if found.failed:
@@ -97,13 +97,14 @@ def graph(target: Target, **parameters: Any) -> Graph:
     return infer_shapes(found.graph) if isinstance(target, nx.Graph) else found.graph
 
 
-def source(target: Target, **parameters: Any) -> str:
+def source(target: Target, /, **parameters: Any) -> str:
     """The PyTorch source of a network, a file of its own that needs torch alone."""
     return generate(graph(target, **parameters)).text
 
 
 def compile(
     target: Target,
+    /,
     *,
     weights: Mapping[str, TorchTensor] | str | os.PathLike[str] | None = None,
     **parameters: Any,
@@ -119,6 +120,7 @@ def compile(
 
 def onnx(
     target: Target,
+    /,
     *,
     weights: Mapping[str, TorchTensor] | str | os.PathLike[str] | None = None,
     **parameters: Any,

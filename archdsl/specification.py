@@ -14,7 +14,15 @@ from archdsl.diagnostics import ArchError, Diagnostic, Label, Source, Span, sugg
 from archdsl.elaborate.expressions import Budget, evaluate
 from archdsl.elaborate.hints import close
 from archdsl.elaborate.network import Elaborated, elaborate_network
-from archdsl.elaborate.values import UNKNOWN, BlockDef, Env, LayerValue, NetworkAlias, Poisoned, Stop
+from archdsl.elaborate.values import (
+    UNKNOWN,
+    BlockDef,
+    Env,
+    LayerValue,
+    NetworkAlias,
+    Poisoned,
+    Stop,
+)
 from archdsl.graph import Graph
 from archdsl.syntax import ast
 from archdsl.syntax.parser import parse
@@ -59,14 +67,14 @@ class Specification:
             return ()
         return tuple(p.name for p in declared.definition.parameters if p.default is None)
 
-    def elaborate(self, network: str | None = None, **parameters: Any) -> Elaborated:
+    def elaborate(self, network: str | None = None, /, **parameters: Any) -> Elaborated:
         """The graph of a network with its diagnostics, errors included."""
         name = self._choose(network)
         found = elaborate_network(name, self._declared[name], parameters)
         found.graph.graph["vary"] = Variation(self, name, parameters)
         return Elaborated(found.graph, (*self.diagnostics, *found.diagnostics))
 
-    def graph(self, network: str | None = None, **parameters: Any) -> Graph:
+    def graph(self, network: str | None = None, /, **parameters: Any) -> Graph:
         """The checked graph of a network. Raises ArchError with every mistake."""
         found = self.elaborate(network, **parameters)
         if found.failed:
@@ -94,7 +102,9 @@ class Specification:
         if len(usable) == 1:
             return usable[0]
         if not self.networks:
-            raise ArchError([*self.diagnostics, Diagnostic("unknown-network", f"{self.name} has no network")])
+            raise ArchError(
+                [*self.diagnostics, Diagnostic("unknown-network", f"{self.name} has no network")]
+            )
         raise ArchError(
             [
                 Diagnostic(
@@ -325,7 +335,9 @@ class _Reader:
             )
         target = (path.resolve().parent / module).resolve()
         if not target.is_relative_to(self.root):
-            raise refuse("an import cannot leave the project's folder", help=f"the root is {self.root.name}/")
+            raise refuse(
+                "an import cannot leave the project's folder", help=f"the root is {self.root.name}/"
+            )
         return target
 
 

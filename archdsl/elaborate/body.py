@@ -14,6 +14,7 @@ from archdsl.elaborate.expressions import (
     callable_of,
     evaluate,
     no_tensor,
+    refuse_it,
     unknown_name,
 )
 from archdsl.elaborate.hints import close
@@ -86,6 +87,7 @@ def run_let(context: Context, statement: ast.Let, env: Env) -> None:
     """Bind a constant; unknown where its value is at fault."""
     value: Any = UNKNOWN
     try:
+        refuse_it(statement.name, statement.name_span)
         value = evaluate(statement.value, env, context.budget)
         closed = close(statement.value, env)
         if closed is not None:
@@ -96,6 +98,8 @@ def run_let(context: Context, statement: ast.Let, env: Env) -> None:
         context.poisoned = True
     except Stop as stop:
         context.refuse(stop)
+        if statement.name == "it":
+            return
     context.bind(env, statement.name, value, statement.name_span)
 
 
@@ -136,9 +140,7 @@ def _output(context: Context, statement: ast.Output, env: Env) -> TensorRef | No
             env.network_outputs.append((name, tensor, span, statement.training))
     elif statement.training:
         context.report(
-            Diagnostic(
-                "misplaced", "only a network has outputs in training alone", statement.span
-            )
+            Diagnostic("misplaced", "only a network has outputs in training alone", statement.span)
         )
     else:
         env.outputs = [*(env.outputs or []), *found]
@@ -208,7 +210,9 @@ def _name_outputs(
     for name, span, tensor in zip(stage.names, stage.name_spans, outputs, strict=False):
         if name == "it":
             context.report(
-                Diagnostic("reserved-name", "`it` is the tensor that arrives, and cannot be renamed", span)
+                Diagnostic(
+                    "reserved-name", "`it` is the tensor that arrives, and cannot be renamed", span
+                )
             )
             continue
         context.bind(env, name, tensor, span)
@@ -253,6 +257,7 @@ def _label(context: Context, stage: ast.Stage, env: Env) -> str:
             )
         parts.append(str(value))
     label = "".join(parts)
+    refuse_it(label, stage.label.span)
     if not label.isascii() or not label.isidentifier():
         raise Stop(
             Diagnostic(
@@ -325,8 +330,12 @@ def _apply(
         return _run_again(context, value, env, frame, expr.span)
     if isinstance(value, list) and value and all(isinstance(v, LayerValue) for v in value):
         raise Stop(
-            Diagnostic("bad-value", "a list of layers is no stage", stage.span,
-                       help="run them in a loop: for layer in layers { layer }")
+            Diagnostic(
+                "bad-value",
+                "a list of layers is no stage",
+                stage.span,
+                help="run them in a loop: for layer in layers { layer }",
+            )
         )
     if not isinstance(value, LayerValue):
         raise Stop(
@@ -417,7 +426,9 @@ def _replay(context: Context, label: LabelRef, env: Env) -> list[TensorRef]:
         return run_layer(context, value, site)
     name = label.name
     inner = context.enter(
-        Scope(label.path, label.path, frame.id, "group", name, numbered=True, span=label.stage.span),
+        Scope(
+            label.path, label.path, frame.id, "group", name, numbered=True, span=label.stage.span
+        ),
         frame,
         replay=True,
     )

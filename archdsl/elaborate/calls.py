@@ -9,7 +9,7 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import Dim, symbols
 from archdsl.dims import evaluate as evaluate_size
-from archdsl.elaborate.context import BlockCall, Context, DEEPEST_CALL
+from archdsl.elaborate.context import DEEPEST_CALL, BlockCall, Context
 from archdsl.elaborate.expressions import (
     WeightPath,
     evaluate,
@@ -64,9 +64,7 @@ def run_layer(context: Context, layer: LayerValue, site: Site) -> list[TensorRef
 # Layers ---------------------------------------------------------------------------
 
 
-def _run_op(
-    context: Context, layer: LayerValue, cls: type[Op], site: Site
-) -> list[TensorRef]:
+def _run_op(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> list[TensorRef]:
     tensors, bound = _sort_arguments(_run_nested(context, layer, cls, site), cls, site)
     spans = {k: b.span for k, b in bound.items() if b.span is not None}
     values = {k: _plain(context, cls, k, b) for k, b in bound.items()}
@@ -137,7 +135,7 @@ def _magnitude(tensor: Tensor) -> int:
 
 
 def _run_nested(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> LayerValue:
-    """The layer with what stands where a tensor belongs run: ``concat(crop(skip, like = it), it)``."""
+    """The layer with what stands where a tensor belongs run: ``concat(crop(a, like = it), it)``."""
     if not cls.variadic and len(cls.inputs) < 2:
         return layer
     choices = {word for parameter in signature(cls) for word in parameter.kind.choices}
@@ -227,9 +225,7 @@ def _too_many(cls: type[Op], span: Span) -> Diagnostic:
     )
 
 
-def _collect_rest(
-    bound: dict[str, Bound], rest: str, argument: Bound, *, unpack: bool
-) -> None:
+def _collect_rest(bound: dict[str, Bound], rest: str, argument: Bound, *, unpack: bool) -> None:
     """Gather the positional arguments from the variadic one on; a list alone may stand for all."""
     value = argument.value
     if rest not in bound:
@@ -280,7 +276,9 @@ def _inputs(
                 missing = cls.inputs[len(result)]
                 raise Stop(
                     Diagnostic(
-                        "wrong-inputs", f"{cls.name} needs {missing} where {name} is given", site.span
+                        "wrong-inputs",
+                        f"{cls.name} needs {missing} where {name} is given",
+                        site.span,
                     )
                 )
             result.append(tensors[name])
@@ -379,9 +377,7 @@ def _mend_argument(argument: Bound | None) -> str:
 # Blocks ---------------------------------------------------------------------------
 
 
-def _run_block(
-    context: Context, layer: LayerValue, block: BlockDef, site: Site
-) -> list[TensorRef]:
+def _run_block(context: Context, layer: LayerValue, block: BlockDef, site: Site) -> list[TensorRef]:
     definition = block.definition
     if definition.kind == "network":
         raise Stop(

@@ -10,7 +10,7 @@ from archdsl.conditions import Condition
 from archdsl.diagnostics import Diagnostic, Label, Span
 from archdsl.elaborate.expressions import Budget
 from archdsl.elaborate.scopes import Frame
-from archdsl.elaborate.values import Env, Poisoned, Stop, TensorRef, UNKNOWN_TENSOR
+from archdsl.elaborate.values import UNKNOWN_TENSOR, Env, Poisoned, Stop, TensorRef
 from archdsl.graph import Graph, Scope, Source, connect, new_graph
 from archdsl.ops.arguments import OpError
 from archdsl.ops.op import Need, Op, Tensor, show_value
@@ -41,7 +41,9 @@ class BlockCall:
         path = self.path
         if len(path) > _LONGEST_PATH:
             path = f"{path[: _LONGEST_PATH // 2]}…{path[-_LONGEST_PATH // 2 :]}"
-        return f"{self.name}({shown}){where} at {path}" if shown else f"{self.name}{where} at {path}"
+        return (
+            f"{self.name}({shown}){where} at {path}" if shown else f"{self.name}{where} at {path}"
+        )
 
 
 def _shown_calls(calls: Sequence[BlockCall]) -> tuple[str, ...]:
@@ -136,16 +138,16 @@ class Context:
         if key in self._reported:
             return
         self._reported.add(key)
-        self.diagnostics.append(
-            diagnostic.with_calls(_shown_calls(self.calls))
-        )
+        self.diagnostics.append(diagnostic.with_calls(_shown_calls(self.calls)))
 
     @property
     def failed(self) -> bool:
         """Whether a mistake was met, in this network or in a constant that it uses."""
         return self.poisoned or any(d.severity == "error" for d in self.diagnostics)
 
-    def warn(self, code: str, message: str, span: Span | None, *, text: str = "", help: str = "") -> None:
+    def warn(
+        self, code: str, message: str, span: Span | None, *, text: str = "", help: str = ""
+    ) -> None:
         self.report(Diagnostic(code, message, span, text, help=help, severity="warning"))
 
     # Names ------------------------------------------------------------------------
@@ -182,9 +184,7 @@ class Context:
             number += 1
             identifier = f"{scope.path}#{number}"
         known[identifier] = replace(scope, id=identifier, parent=frame.id, loop=self.loop)
-        return Frame(
-            identifier, scope.path, scope.numbered, replay=replay or frame.replay
-        )
+        return Frame(identifier, scope.path, scope.numbered, replay=replay or frame.replay)
 
     def describe(self, frame: Frame, **facts: Any) -> None:
         """Say more of a module call whose frame was entered."""
@@ -214,9 +214,7 @@ class Context:
             weights = op.weights(types)
         except OpError as problem:
             self.report(
-                error(problem)
-                if error
-                else self.op_diagnostic(problem, span, argument_spans or {})
+                error(problem) if error else self.op_diagnostic(problem, span, argument_spans or {})
             )
             return [UNKNOWN_TENSOR] * max(1, len(op.outputs))
         if not self._remember(path, op, weights, span):
@@ -276,7 +274,8 @@ class Context:
             what = "it was built with other arguments before"
         else:
             name, shape = next((n, s) for n, s in weights.items() if known.weights.get(n) != s)
-            what = f"its {name} is {list(known.weights.get(name, ()))}, and {list(shape)} is needed here"
+            has = list(known.weights.get(name, ()))
+            what = f"its {name} is {has}, and {list(shape)} is needed here"
         self.report(
             Diagnostic(
                 "shared-mismatch",
@@ -299,9 +298,9 @@ class Context:
         return Diagnostic(problem.code, problem.message, place, problem.text, help=problem.help)
 
     def refuse(self, stop: Stop) -> None:
-        """Report what stopped a stage; past a limit of the expansion nothing more is worth doing."""
+        """Report what stopped a stage; past a limit of the expansion, stop altogether."""
         self.report(stop.diagnostic)
-        if stop.diagnostic.code == "too-large":
+        if stop.diagnostic.code in ("too-large", "too-deep", "recursion"):
             raise TooLarge(stop.diagnostic) from None
 
     # Guards -----------------------------------------------------------------------

@@ -18,8 +18,8 @@ from archdsl.dims import Dim, DimError, show
 from archdsl.elaborate.values import (
     ABSENT,
     UNKNOWN,
-    Bound,
     BlockDef,
+    Bound,
     Env,
     LabelRef,
     LayerName,
@@ -80,7 +80,7 @@ def bad_value(expr: ast.Node, message: str, *, text: str = "", help: str = "") -
 
 
 def evaluate(expr: ast.Expr, env: Env, budget: Budget) -> Any:
-    """The value of an expression. Raises Stop for a mistake, Poisoned for a value unknown by one."""
+    """The value of an expression. Raises Stop for a mistake, Poisoned where one was reported."""
     budget.spend(expr.span)
     return _EVALUATORS[type(expr)](expr, env, budget)
 
@@ -203,10 +203,10 @@ def elements(expr: ast.Expr, env: Env, budget: Budget) -> Sequence[Any]:
     raise bad_value(expr, f"a list is needed here, not {describe(value)}", help=help)
 
 
-def bind_targets(
-    expr: ast.Node, targets: tuple[str, ...], item: Any, env: Env
-) -> None:
+def bind_targets(expr: ast.Node, targets: tuple[str, ...], item: Any, env: Env) -> None:
     """Bind the names of a loop to one of its items."""
+    for target in targets:
+        refuse_it(target, expr.span)
     if len(targets) == 1:
         env.names[targets[0]] = item
         return
@@ -222,6 +222,19 @@ def bind_targets(
             else "",
         )
     env.names.update(zip(targets, item, strict=True))
+
+
+def refuse_it(name: str, span: Span) -> None:
+    """Raise Stop where a name that is bound is `it`, the tensor that arrives."""
+    if name == "it":
+        raise Stop(
+            Diagnostic(
+                "reserved-name",
+                "`it` is the tensor that arrives, and nothing else can be called so",
+                span=span,
+                help="choose another name",
+            )
+        )
 
 
 def truth(expr: ast.Expr, env: Env, budget: Budget) -> bool:
@@ -490,9 +503,9 @@ def _position(name: str, rank: int) -> int | None:
 
 def _tensor(expr: ast.Attribute, env: Env, budget: Budget) -> Tensor:
     root = expr.value
-    if isinstance(root, ast.Name) and root.id != "it" and env.find(root.id) is ABSENT:
-        if find(root.id) is None:
-            raise Stop(unknown_name(root.id, root.span, env, MODULE_OR_TENSOR))
+    unbound = isinstance(root, ast.Name) and root.id != "it" and env.find(root.id) is ABSENT
+    if isinstance(root, ast.Name) and unbound and find(root.id) is None:
+        raise Stop(unknown_name(root.id, root.span, env, MODULE_OR_TENSOR))
     value = evaluate(root, env, budget)
     if isinstance(value, LabelRef):
         raise bad_value(
@@ -528,9 +541,9 @@ def _call(expr: ast.Call, env: Env, budget: Budget) -> Any:
         name = expr.callee.id
         value = env.find(name)
         callable_here = isinstance(value, (LayerValue, NetworkAlias, BlockDef))
-        if name in FUNCTIONS and not callable_here:
-            if name not in ("max", "sum") or _is_arithmetic(expr, env, budget):
-                return _function(expr, name, env, budget)
+        is_function = name in FUNCTIONS and not callable_here
+        if is_function and (name not in ("max", "sum") or _is_arithmetic(expr, env, budget)):
+            return _function(expr, name, env, budget)
     callee = callable_of(expr.callee, env, budget)
     return bind_arguments(callee, expr, env, budget)
 
@@ -555,10 +568,15 @@ def callable_of(expr: ast.Expr, env: Env, budget: Budget) -> Any:
 def bind_arguments(callee: Any, expr: ast.Call, env: Env, budget: Budget) -> Any:
     """A layer, block or network with the arguments of a call."""
     if isinstance(callee, LabelRef):
+        hidden = find(callee.name) is not None
         raise bad_value(
             expr,
             f"{callee.name} is a module already: it runs again without arguments",
-            help=f"write {callee.name} alone",
+            help="the label hides the layer of its name: label it otherwise, or write"
+            f" {callee.name}"
+            " alone to run it once more"
+            if hidden
+            else f"write {callee.name} alone",
         )
     if not isinstance(callee, LayerValue):
         raise Stop(
@@ -597,9 +615,7 @@ def given_twice(name: str, span: Span | None, first: Span | None) -> Stop:
     return Stop(Diagnostic("bad-argument", f"{name} is given twice", span=span, labels=labels))
 
 
-def _argument_value(
-    callee: LayerValue, argument: ast.Argument, env: Env, budget: Budget
-) -> Any:
+def _argument_value(callee: LayerValue, argument: ast.Argument, env: Env, budget: Budget) -> Any:
     """The value of an argument; a bare word may be one of the choices that a layer offers."""
     expr = argument.value
     if isinstance(expr, ast.Name) and not isinstance(callee.target, BlockDef):
@@ -734,7 +750,9 @@ def _numbers(values: tuple[Any, ...]) -> list[Any]:
 
 
 def _range(*values: Any) -> list[int]:
-    if not 1 <= len(values) <= 3 or any(isinstance(v, bool) or not isinstance(v, int) for v in values):
+    if not 1 <= len(values) <= 3 or any(
+        isinstance(v, bool) or not isinstance(v, int) for v in values
+    ):
         raise ValueError("needs one to three whole numbers")
     return _list(range(*values))
 

@@ -11,7 +11,14 @@ from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import show_shape
 from archdsl.elaborate.calls import Site, arriving, mend_merge, run_layer
 from archdsl.elaborate.context import MOST_NODES, Context, TooLarge
-from archdsl.elaborate.expressions import bind_targets, elements, evaluate, no_tensor, truth
+from archdsl.elaborate.expressions import (
+    bind_targets,
+    elements,
+    evaluate,
+    no_tensor,
+    refuse_it,
+    truth,
+)
 from archdsl.elaborate.hints import bind_literal, hints_of
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
@@ -118,6 +125,7 @@ def _bind_loop(
     context: Context, form: ast.For | ast.UNet, targets: tuple[str, ...], item: Any, env: Env
 ) -> None:
     for target in targets:
+        refuse_it(target, _word(form, target))
         if env.parent is not None and env.parent.binds(target):
             context.warn(
                 "shadowed-name",
@@ -134,12 +142,11 @@ def _bind_loop(
 
 def _word(form: ast.Node, word: str) -> Span:
     """The place of a name that a form binds: the first such word behind its keyword."""
-    text = form.span.text
-    found = re.compile(rf"\b{re.escape(word)}\b").search(text, re.match(r"\w*", text).end())
+    found = re.compile(rf"^\w+\b.*?\b({re.escape(word)})\b", re.DOTALL).search(form.span.text)
     if found is None:
         return form.span
     start = form.span.start
-    return Span(form.span.source, start + found.start(), start + found.end())
+    return Span(form.span.source, start + found.start(1), start + found.end(1))
 
 
 def _if(context: Context, form: ast.If, env: Env, frame: Frame) -> list[TensorRef]:
@@ -172,9 +179,7 @@ def merge(
     return context.add(op, tensors, frame, path, span, error=error, reason=reason)[0]
 
 
-def _residual(
-    context: Context, form: ast.Residual, env: Env, frame: Frame
-) -> list[TensorRef]:
+def _residual(context: Context, form: ast.Residual, env: Env, frame: Frame) -> list[TensorRef]:
     it = _one(env.it, form.keyword, env)[0]
     drop, when = _residual_arguments(context, form, env)
     body = _one(_inside(context, form.body, env, frame, it), form.keyword, env)[0]
@@ -199,9 +204,7 @@ def _residual(
 
     reason = "the two paths of this residual must have the same sizes"
     return [
-        merge(
-            context, "add", [shortcut, body], frame, form.keyword, error=explain, reason=reason
-        )
+        merge(context, "add", [shortcut, body], frame, form.keyword, error=explain, reason=reason)
     ]
 
 
@@ -330,7 +333,8 @@ def _dense(context: Context, form: ast.Dense, env: Env, frame: Frame) -> list[Te
             span=form.keyword,
             text=f"the body gives {body.known()}, the input is {it.known()}",
             labels=_where_it_changed(context, it, body, form.keyword),
-            help="its body must keep the height and the width: a convolution of 3 needs padding = 1",
+            help="its body must keep the height and the width: a convolution of 3 needs"
+            " padding = 1",
         )
 
     return [merge(context, "concat", [it, body], frame, form.keyword, error=explain)]
@@ -342,9 +346,7 @@ def _branch(context: Context, form: ast.Branch, env: Env, frame: Frame) -> list[
     paths: list[tuple[TensorRef, Span]] = []
     for statement in form.body.statements:
         if not isinstance(statement, ast.Pipeline):
-            context.run_body(
-                context, ast.Body(statement.span, (statement,)), names, frame
-            )
+            context.run_body(context, ast.Body(statement.span, (statement,)), names, frame)
             continue
         single = ast.Body(statement.span, (statement,))
         result = _inside(context, single, names, frame, it)
@@ -423,7 +425,9 @@ def _branch_mismatch(
     problem: OpError, form: ast.Branch, paths: Sequence[tuple[TensorRef, Span]], name: str
 ) -> Diagnostic:
     if problem.code != "shape-mismatch":
-        return Diagnostic(problem.code, problem.message, form.keyword, problem.text, help=problem.help)
+        return Diagnostic(
+            problem.code, problem.message, form.keyword, problem.text, help=problem.help
+        )
     labels = tuple(Label(span, f"gives {tensor.known()}") for tensor, span in paths[:8])
     return Diagnostic(
         "shape-mismatch",
@@ -485,9 +489,7 @@ def _unet(context: Context, form: ast.UNet, env: Env, frame: Frame) -> list[Tens
     return _one(it, form.keyword, env)
 
 
-def _name_skip(
-    context: Context, skip: TensorRef, level: Any, count: int, frame: Frame
-) -> None:
+def _name_skip(context: Context, skip: TensorRef, level: Any, count: int, frame: Frame) -> None:
     """Call a skip by its level, where it has no name yet."""
     node = context.graph.nodes.get(skip.source.node)
     if node is None or node["names"] or skip.source.output:
@@ -529,14 +531,13 @@ def _scan(context: Context, form: ast.Scan, env: Env, frame: Frame) -> list[Tens
     sequence = _one(env.it, form.keyword, env)[0]
     carried: list[TensorRef] = []
     for name, expr in form.carried:
+        refuse_it(name, _word(form, name))
         carried.append(_initial(context, name, expr, env, frame, sequence))
     known = [sequence, *carried]
     if any(t.type is None for t in known):
         raise Poisoned
     path = frame.implicit("scan")
-    begin = context.add(
-        ScanBegin(carried=len(carried)), known, frame, path, form.keyword
-    )
+    begin = context.add(ScanBegin(carried=len(carried)), known, frame, path, form.keyword)
     if begin[0].type is None:
         raise Poisoned
     node = begin[0].source.node

@@ -96,9 +96,11 @@ def literal(value: Any, span: Span) -> ast.Literal_ | None:
     """A literal for a value that has one."""
     if value is not None and not isinstance(value, (bool, int, float, str)):
         return None
-    text = {True: "true", False: "false", None: "none"}.get(value) if not isinstance(
-        value, (int, float, str)
-    ) or isinstance(value, bool) else repr(value)
+    text = (
+        {True: "true", False: "false", None: "none"}.get(value)
+        if not isinstance(value, (int, float, str)) or isinstance(value, bool)
+        else repr(value)
+    )
     return ast.Literal_(span, value, text or repr(value))
 
 

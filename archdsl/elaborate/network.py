@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,13 @@ from archdsl.dims import Dim, symbol, symbols
 from archdsl.elaborate.body import run_body
 from archdsl.elaborate.calls import default_value
 from archdsl.elaborate.context import Context, TooLarge
-from archdsl.elaborate.expressions import Budget, bind_arguments, evaluate, given_twice
+from archdsl.elaborate.expressions import (
+    Budget,
+    bind_arguments,
+    evaluate,
+    given_twice,
+    refuse_it,
+)
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
     UNKNOWN,
@@ -36,7 +42,6 @@ from archdsl.ops.arguments import describe
 from archdsl.ops.ends import Input, Output
 from archdsl.ops.op import find_public
 from archdsl.syntax import ast
-
 
 STACK = 5_000  # Python frames: a body takes about twenty, and they nest some hundred deep
 
@@ -106,7 +111,13 @@ def _elaborate(
     graph.graph["doc"] = doc or definition.doc
     graph.graph["span"] = definition.name_span
     graph.graph["scopes"][""] = Scope(
-        "", "", None, "network", definition.name, arguments=arguments, doc=definition.doc,
+        "",
+        "",
+        None,
+        "network",
+        definition.name,
+        arguments=arguments,
+        doc=definition.doc,
         span=definition.name_span,
     )
     frame = Frame("", "")
@@ -153,8 +164,11 @@ def _resolve(context: Context, network: BlockDef | NetworkAlias, depth: int) -> 
             for e in network.env.chain()
             for k, v in e.names.items()
             if isinstance(v, NetworkAlias)
-            or (isinstance(v, LayerValue) and isinstance(v.target, BlockDef)
-                and v.target.definition.kind == "network")
+            or (
+                isinstance(v, LayerValue)
+                and isinstance(v.target, BlockDef)
+                and v.target.definition.kind == "network"
+            )
         ]
         if value is UNKNOWN:
             raise Poisoned
@@ -277,6 +291,7 @@ def _inputs(
         if not isinstance(statement, ast.Input):
             continue
         for name, span in zip(statement.names, statement.name_spans, strict=True):
+            refuse_it(name, span)
             if name in given:
                 context.report(
                     Diagnostic(

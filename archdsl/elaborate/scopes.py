@@ -94,7 +94,7 @@ class Frame:
                     help=f"number them: {label}{{i}}: … with the loop's variable, or say"
                     " `repeat … shared` for one set of weights"
                     if again
-                    else f"choose another name; {label} alone, without a colon, runs the first again",
+                    else f"choose another name; {label} without a colon runs the first again",
                 )
             )
         if label in MODULE_ATTRIBUTES or keyword.iskeyword(label) or label.startswith("__"):

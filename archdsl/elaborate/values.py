@@ -158,7 +158,17 @@ class LabelRef:
 class Env:
     """Names of one ``{ … }``, inside those around it. ``it`` is the tensor that flows."""
 
-    __slots__ = ("hints", "inner", "it", "kind", "lets", "names", "network_outputs", "outputs", "parent")
+    __slots__ = (
+        "hints",
+        "inner",
+        "it",
+        "kind",
+        "lets",
+        "names",
+        "network_outputs",
+        "outputs",
+        "parent",
+    )
 
     def __init__(self, parent: Env | None = None, kind: str = "body") -> None:
         self.names: dict[str, Any] = {}

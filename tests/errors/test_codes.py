@@ -22,6 +22,7 @@ SOUND = "network example {\n    input x: [4]\n    linear(8) -> relu\n}\n"
 
 # Codes of a message are the first argument of what makes one, or its keyword `code`.
 MAKERS = re.compile(r"(Diagnostic|OpError|_?error|warn|_code|\w*(refuse|fail|problem)\w*)$")
+CODE = re.compile(r"[a-z]+(-[a-z]+)+|syntax|misplaced|recursion")
 NOT_IN_THE_CORPUS = {
     "bad-call": "tests/test_cli.py",
     "bad-graph": "tests/test_graph.py",
@@ -45,9 +46,9 @@ def used() -> Iterator[tuple[str, str]]:
             values += [k.value for k in node.keywords if k.arg == "code"]
             for value in values:
                 for part in ast.walk(value):
-                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                        if re.fullmatch(r"[a-z]+(-[a-z]+)+|syntax|misplaced|recursion", part.value):
-                            yield part.value, f"{path.relative_to(ROOT)}:{part.lineno}"
+                    text = part.value if isinstance(part, ast.Constant) else None
+                    if isinstance(text, str) and CODE.fullmatch(text):
+                        yield text, f"{path.relative_to(ROOT)}:{node.lineno}"
 
 
 def test_every_code_in_use_is_registered() -> None:
@@ -73,7 +74,9 @@ def test_the_severity_is_the_one_that_is_registered() -> None:
 # The examples -----------------------------------------------------------------------
 
 
-def said_of(code: Code, text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Diagnostic]:
+def said_of(
+    code: Code, text: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[Diagnostic]:
     """What is said of an example; a program says it by an error, or by a report."""
     monkeypatch.chdir(folder)
     example = Path("example.arch")
@@ -135,7 +138,9 @@ def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     parts = [HEAD, "\n".join(f"- [{name}](#{name}): {CODES[name].meaning}" for name in names)]
     for name in names:
         code = CODES[name]
-        parts.append(f"## {name}\n\n{'' if code.severity == 'error' else 'A warning. '}{code.meaning}")
+        parts.append(
+            f"## {name}\n\n{'' if code.severity == 'error' else 'A warning. '}{code.meaning}"
+        )
         parts.append(f"```{code.kind}\n{code.example}```")
         if code.kind != "sh":
             said = said_of(code, code.example, folder, monkeypatch)

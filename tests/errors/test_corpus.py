@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.errors.expectations import CORPUS, agrees, cases, diagnose, expectations, listed, mistake
-
 import archdsl
 from archdsl.diagnostics import Diagnostic, render
+from tests.errors.expectations import CORPUS, agrees, cases, diagnose, expectations, listed, mistake
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda path: path.stem)

@@ -38,7 +38,7 @@ NAMES = [word for word in WORDS if word[0].isalpha() or word[0] == "_"]
 VALUES = """
     0 1 2 3 7 64 1000 65536 2147483647 2147483648 9223372036854775807 -1 -3 0.5 1.0 1e308 1e-30
     true false none "a" "" [] () [1] [1,2] (1,2) (3,) [[]] it it.channels it.shape it.shape[1] relu
-    conv(8,3) it.height H range(3) range(100000) [0]*1000000 2**62 same "relu" nn.Hardswish std basic
+    conv(8,3) it.height H range(3) range(100000) [0]*1000000 2**62 same nn.Hardswish std basic
 """.split()
 
 
@@ -131,7 +131,7 @@ def check_quickly(text: str, chance: random.Random) -> None:
 
 
 @given(st.sampled_from(TEXTS), st.integers(0, 2**32))
-@settings(max_examples=settings.default.max_examples * 2)
+@settings(max_examples=2 * settings().max_examples)
 def test_a_text_with_accidents_gives_messages(text: str, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311  # chance, not secrecy
     check_quickly(mutated(text, chance), chance)

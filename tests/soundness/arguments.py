@@ -61,6 +61,10 @@ def _axes(draw: Draw, x: Tensor) -> Any:
     return _axis(draw, x)
 
 
+def _divisors(total: int) -> list[int]:
+    return [d for d in range(1, min(total, 8) + 1) if total % d == 0] or [1]
+
+
 def _factors(total: int) -> list[list[int]]:
     two = [[d, total // d] for d in range(1, min(total, 8) + 1) if total % d == 0]
     return [[total], [-1], *two, *([-1, b] for _, b in two)]
@@ -85,7 +89,7 @@ def _padding(draw: Draw, x: Tensor) -> Any:
 
 
 def _parameter_shape(draw: Draw, x: Tensor) -> list[int]:
-    return pick(draw, [1, *fixed(x)], [1, 1, *fixed(x)[1:]], fixed(x), [1])
+    return list(pick(draw, [1, *fixed(x)], [1, 1, *fixed(x)[1:]], fixed(x), [1]))
 
 
 BY_NAME: dict[str, Callable[[Draw, Tensor], Any]] = {
@@ -106,8 +110,8 @@ BY_NAME: dict[str, Callable[[Draw, Tensor], Any]] = {
     "size": lambda draw, x: per_axis(draw, x, 4, 2, 3),
     "scale_factor": lambda draw, x: pick(draw, 2, 1.5, 0.5, 3),
     "groups": lambda draw, x: pick(draw, 1, 2, 4),
-    "num_groups": lambda draw, x: pick(draw, 1, 2, 4),
-    "heads": lambda draw, x: pick(draw, 1, 2, 4),
+    "num_groups": lambda draw, x: pick(draw, *_divisors(fixed(x)[0] if x.rank else 1)),
+    "heads": lambda draw, x: pick(draw, *_divisors(fixed(x)[-1] if x.rank else 1)),
     "chunks": lambda draw, x: pick(draw, 2, 1, 3),
     "upscale_factor": lambda draw, x: pick(draw, 2, 1),
     "downscale_factor": lambda draw, x: pick(draw, 2, 1),
@@ -165,6 +169,10 @@ def chosen(draw: Draw, cls: type[Op], x: Tensor, *, mistake: bool = False) -> di
         for p in signature(cls)
         if p.required or pick(draw, False, False, False, True)
     }
+    missing = {p.name for p in signature(cls)} & {"size", "scale_factor", "min", "max"}
+    if missing and not missing & {*arguments} and pick(draw, True, True, False):
+        name = pick(draw, *sorted(missing))  # one of them is needed
+        arguments[name] = value(draw, cls, next(p for p in signature(cls) if p.name == name), x)
     if mistake and arguments:
         arguments[pick(draw, *arguments)] = pick(draw, *MISTAKES)
     return arguments

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import types
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +13,10 @@ import torch
 from torch import nn
 
 import archdsl
-from archdsl.backends.torch_module import load_source
 from archdsl.backends.torch_source import Generated, generate
 from archdsl.compiler import Report
 from archdsl.conditions import holds
-from archdsl.diagnostics import ArchError, Source
+from archdsl.diagnostics import ArchError, Diagnostic, Source
 from archdsl.dims import evaluate
 from archdsl.graph import Graph, inputs_of, live_nodes, op_of, outputs, type_of
 from archdsl.ops.op import Tensor
@@ -54,16 +51,21 @@ def accepted(text: str) -> Accepted | None:
         found = specification.elaborate()
         report = archdsl.check(specification)
     except ArchError as error:
-        assert error.diagnostics, "an error without a message"
+        explained(error.diagnostics)
         return None
-    assert report.ok != found.failed or report.ok
+    assert report.ok is not found.failed
     if not report.ok:
-        assert any(d.severity == "error" for d in report.diagnostics)
-        for diagnostic in report.diagnostics:
-            assert diagnostic.message
-            assert str(diagnostic)
+        explained(report.diagnostics)
         return None
     return Accepted(text, found.graph, report, generate(found.graph))
+
+
+def explained(diagnostics: Sequence[Diagnostic]) -> None:
+    """What is rejected says why."""
+    assert any(d.severity == "error" for d in diagnostics)
+    for diagnostic in diagnostics:
+        assert diagnostic.message
+        assert diagnostic.message in str(diagnostic)
 
 
 def hold(found: Accepted) -> None:
@@ -247,7 +249,9 @@ def standalone(found: Accepted, module: nn.Module) -> None:
         return
     given = samples(found, sizes, BATCH)
     with torch.no_grad():
-        for one, two in zip(tensors(module.eval()(*given)), tensors(other.eval()(*given)), strict=True):
+        for one, two in zip(
+            tensors(module.eval()(*given)), tensors(other.eval()(*given)), strict=True
+        ):
             torch.testing.assert_close(one, two, rtol=0, atol=0, equal_nan=True)
 
 

@@ -39,7 +39,8 @@ class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is un
 
 def peak(module: Callable[..., Any], *given: Tensor) -> int:
     """The most bytes that results of operations hold at once, without gradients."""
-    with torch.no_grad(), Live() as live:
+    live = Live()
+    with torch.no_grad(), live:
         module(*given)
     return live.peak
 

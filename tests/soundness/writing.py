@@ -41,9 +41,31 @@ LAYERS = [
     if not cls.internal and cls.name not in ("nn", "parameter") and not cls.variadic
 ]
 MERGES = [cls for cls in registered() if cls.variadic and not cls.internal]
-COMMON = [
-    find_public(n) for n in "conv linear relu batch_norm max_pool layer_norm dropout".split()
-]
+STANDARD = (
+    "conv_bn(4, 3, padding = 1)",
+    "double_conv(4)",
+    "separable_conv(4)",
+    "residual_unit(4)",
+    "inverted_residual(4)",
+    "squeeze_excite(2)",
+    "dense_layer(2)",
+    "feed_forward(6)",
+    "encoder_layer(1, 6)",
+)
+FOR_RANK = {
+    1: "rnn_cell lstm_cell gru_cell bilinear gaussian_sample drop_connect".split(),
+    2: (
+        "attention cross_attention dot_product_attention rnn lstm gru sinusoidal_position"
+        " position_embedding upsample resize conv_transpose"
+    ).split(),
+    3: (
+        "upsample resize crop pixel_shuffle pixel_unshuffle conv_transpose pad channel_shuffle"
+    ).split(),
+    4: "upsample resize crop conv_transpose pad clamp".split(),
+}
+"""Layers that seldom fit what they are not meant for."""
+IMPORT = f"from std import {', '.join(text.split('(')[0] for text in STANDARD)}"
+COMMON = [find_public(n) for n in "conv linear relu batch_norm max_pool layer_norm dropout".split()]
 
 
 @dataclass
@@ -105,6 +127,7 @@ class Writer:
         self.blocks: list[Block] = []
         self.serial = 0
         self.stages = 0
+        self.imported = False
         self.most = self.pick(6, 12, 24)
         self.careless = self.chance(25)
 
@@ -139,9 +162,14 @@ class Writer:
             return None
         if scope.loop:
             self.serial += 1
-            return self.pick(f"s{self.serial}_{{{scope.loop}}}", f"l{self.serial}_{{{scope.loop} + 1}}")
+            i = scope.loop
+            return str(self.pick(f"s{self.serial}_{{{i}}}", f"l{self.serial}_{{{i} + 1}}"))
         name = self.pick(*TRICKY_LABELS) if self.chance(40) else None
-        if name is None or (name in scope.frame.used and not self.slip(20)) or keyword.iskeyword(name):
+        if (
+            name is None
+            or (name in scope.frame.used and not self.slip(20))
+            or keyword.iskeyword(name)
+        ):
             self.serial += 1
             name = f"m{self.serial}"
         scope.frame.used.add(name)
@@ -162,7 +190,8 @@ class Writer:
                 return f"{name} // {base // value}"
             return f"{name} + {value - base}" if value > base else f"{name} - {base - value}"
         if value > 1 and self.chance(10):
-            return self.pick(f"{value - 1} + 1", f"({value} if true else 1)", f"max({value}, 1)")
+            ways = (f"{value - 1} + 1", f"({value} if true else 1)", f"max({value}, 1)")
+            return str(self.pick(*ways))
         return str(value)
 
     # Types ------------------------------------------------------------------------
@@ -188,7 +217,7 @@ class Writer:
         lines += [f"let {n} = {v}" for n, v in scope.numbers.items()]
         lines += [f"let {n} = {v}" for n, v in scope.layers.items()]
         lines.append(f"arrives_ -> {text}")
-        joined = "\n".join([*self.declarations, "network probe_ {", *lines, "}"])
+        joined = "\n".join([IMPORT, *self.declarations, "network probe_ {", *lines, "}"])
         try:
             found = archdsl.loads(joined).elaborate("probe_")
         except Exception:  # noqa: BLE001 - what is wrong here is found out by the test itself
@@ -207,6 +236,8 @@ class Writer:
         mistake = self.slip()
         for _ in range(12):
             cls = self.pick(*COMMON) if self.chance(35) else self.pick(*LAYERS)
+            if self.chance(25):
+                cls = find_public(self.pick(*FOR_RANK.get(x.rank, ["relu"])))
             given = arguments.chosen(self.draw, cls, x, mistake=mistake)
             tensors = self.further(cls, x, scope)
             if tensors is None:
@@ -242,16 +273,14 @@ class Writer:
         if cls.optional_inputs and self.chance(60):
             return {}
         found: dict[str, Tensor] = {}
-        candidates = {"it": x, **{n: t for n, t in scope.visible().items()}}
+        candidates = {"it": x, **scope.visible()}
         for name in names:
             text = self.pick(*candidates)
             found[name] = candidates[text]
             self._written[name] = text
         return found
 
-    def tied(
-        self, cls: type[Op], x: Tensor, scope: Scope
-    ) -> tuple[dict[str, Any], str] | None:
+    def tied(self, cls: type[Op], x: Tensor, scope: Scope) -> tuple[dict[str, Any], str] | None:
         """The arguments of a layer that uses another's weight."""
         for name, label in scope.labels.items():
             if label.weight is None or len(label.weight) != 2:
@@ -362,7 +391,7 @@ class Writer:
             if self.chance(8):
                 lines.append(self.let(scope))
             fits = x is not None and x.batch == "free" and x.dtype == "float"
-            if fits and not scope.unrolled and self.chance(6):
+            if x is not None and fits and not scope.unrolled and self.chance(6):
                 text, x = self.parameter(x, scope)
             else:
                 text, x = self.pipeline(x, scope, depth)
@@ -372,7 +401,11 @@ class Writer:
     def let(self, scope: Scope) -> str:
         if self.chance(30):
             name = self.fresh("act", scope)
-            scope.layers[name] = self.pick("relu", "leaky_relu(0.1)", "tanh", "dropout(0.2)")
+            bound = [b for b in self.blocks if not b.further and b.name not in scope.tensors]
+            layer = self.pick("relu", "leaky_relu(0.1)", "tanh", "dropout(0.2)", "bn(eps = 0.001)")
+            if bound and self.chance(40):
+                layer = self.block_call(self.pick(*bound), scope, fresh=True) or layer
+            scope.layers[name] = layer
             return f"let {name} = {scope.layers[name]}"
         name, value = self.fresh("k", scope), self.pick(*WIDTHS)
         text = self.number(value, scope)
@@ -449,12 +482,14 @@ class Writer:
         if self.stages > self.most:
             return self.labelled(self.keep(x, scope), [x], x, scope)
         ways: list[Callable[[Tensor, Scope, int], Written]] = [self.one_layer] * 14
-        ways += [self.merge] * 2 + [self.again, self.foreign]
+        ways += [self.merge] * 2 + [self.again, self.foreign, self.standard]
         if depth < DEEPEST:
             ways += [self.block, self.block_again, self.block]
             ways += [self.group, self.repeat, self.loop, self.condition]
             ways += [self.residual, self.residual, self.dense, self.branch, self.branch]
             ways += [self.unet, self.scan]
+        if any(label.weight for label in scope.labels.values()):
+            ways += [self.tying] * 4
         text, outputs = self.pick(*ways)(x, scope, depth)
         return text, [o if o is None or modest(o) else None for o in outputs]
 
@@ -497,11 +532,38 @@ class Writer:
             return "nn.Hardtanh()", [x]
         return self.labelled(text, found, x, scope)
 
+    def tying(self, x: Tensor, scope: Scope, depth: int) -> Written:
+        """A layer with another's weight, after one that gives it the features to fit."""
+        name, shape = self.pick(*((n, t.weight) for n, t in scope.labels.items() if t.weight))
+        if x.dtype == "int" and shape[0] >= 8 and self.chance(50):
+            text = f"embedding({shape[0]}, {shape[1]}, tie = {name}.weight)"
+        else:
+            text = f"linear({shape[0]}, tie = {name}.weight)"
+            if x.rank and x.dims[-1] != shape[1]:
+                text = f"linear({shape[1]}) -> {text}"
+        found = self.ask(text.replace(f", tie = {name}.weight", ""), x, scope)
+        if found[0] is None and not self.slip(10):
+            return self.one_layer(x, scope, depth)
+        return text, found
+
+    def standard(self, x: Tensor, scope: Scope, depth: int) -> Written:
+        """A block of std, if it fits."""
+        text = self.pick(*STANDARD)
+        found = self.ask(text, x, scope)
+        if found[0] is None:
+            return self.one_layer(x, scope, depth)
+        self.imported = True
+        return self.labelled(text, found, x, scope)
+
     def again(self, x: Tensor, scope: Scope, depth: int) -> Written:
         """A labelled stage once more, with the same weights."""
-        fitting = [n for n, l in scope.labels.items() if l.takes == x and n not in scope.tensors]
+        fitting = [
+            name
+            for name, label in scope.labels.items()
+            if label.takes == x and name not in scope.tensors and "." not in name
+        ]
         if not fitting or (scope.labels and self.slip(10)):
-            fitting = fitting or [n for n in scope.labels if self.slip(20)]
+            fitting = fitting or [n for n in scope.labels if "." not in n and self.slip(20)]
         if not fitting:
             return self.one_layer(x, scope, depth)
         name = self.pick(*fitting)
@@ -528,7 +590,8 @@ class Writer:
                 continue
             more = [f"{k} = {arguments.bare(cls, k, v)}" for k, v in given.items()]
             text = f"{cls.name}({', '.join([*names, *more])})"
-            return self.labelled(text, list(found or [None]), x, scope)
+            given_back: list[Type] = list(found) if found else [None]
+            return self.labelled(text, given_back, x, scope)
         return "add(it, it)", [x]
 
     # Structure --------------------------------------------------------------------
@@ -539,6 +602,12 @@ class Writer:
         whole = f"{{\n{text}\n}}"
         if label and label.isidentifier() and label not in scope.tensors:
             scope.labels[label] = Label(x, y)
+            if text.startswith("linear(") and not scope.unrolled:
+                first = text.split("\n")[0].split(" -> ")[0]
+                inside = self.ask(first, x, scope)[0] if " as " not in first else None
+                weight = self.weight(first, x, inside)
+                if weight and label.isidentifier():
+                    scope.labels[f"{label}.0"] = Label(None, None, weight)
         return (f"{label}: {whole}" if label else whole), [y]
 
     def keeping_body(self, x: Tensor, scope: Scope, depth: int, to: Tensor | None = None) -> str:
@@ -604,24 +673,23 @@ class Writer:
         for name, value in scope.numbers.items():
             found.append((f"{name} > 2", value > 2))
             found.append((f"{name} in [1, 2, 3] and true", value in (1, 2, 3)))
-        return self.pick(*found)
+        test, holds = self.pick(*found)
+        return test, holds
 
     def condition(self, x: Tensor, scope: Scope, depth: int) -> Written:
         test, truth = self.truth(x, scope)
-        inner = scope.inner(unrolled=True, loop=None) if scope.unrolled else scope.inner()
-        text, y = self.body(x, inner, depth + 1, 2)
-        other, z = self.body(x, scope.inner(frame=Frame()), DEEPEST, 1)
-        form = self.pick("else", "plain", "elif")
-        if not truth and form != "plain":
-            text, other, y = other, text, y
-        whole = f"if {test} {{\n{text}\n}}"
-        if form == "else":
-            whole += f" else {{\n{other}\n}}"
-        elif form == "elif":
-            whole += f" else if not {test in ('true',) or 'true'} {{\nrelu\n}} else {{\n{other}\n}}"
-            whole = whole.replace("not True", "not true")
-        elif not truth:
-            y = x
+        taken, y = self.body(x, scope.inner(), depth + 1, 2)
+        other, _ = self.body(x, scope.inner(frame=Frame()), DEEPEST, 1)
+        form = self.pick("else", "plain", "else if")
+        if form == "plain":
+            whole = f"if {test} {{\n{taken}\n}}"
+            y = y if truth else x
+        elif truth:
+            whole = f"if {test} {{\n{taken}\n}} else {{\n{other}\n}}"
+        elif form == "else":
+            whole = f"if {test} {{\n{other}\n}} else {{\n{taken}\n}}"
+        else:
+            whole = f"if {test} {{\n{other}\n}} else if not ({test}) {{\n{taken}\n}}"
         return self.labelled_form(whole, [y], x, scope)
 
     def residual(self, x: Tensor, scope: Scope, depth: int) -> Written:
@@ -659,12 +727,11 @@ class Writer:
                 paths.append("identity")
                 types.append(x)
                 continue
-            text, y = self.pipeline(x, inner.inner(), depth + 1)
-            if merge and index:
-                way = self.adapt(y, types[0], channels=merge != "concat")
-                if way:
-                    text, y = f"{text} -> {way}", types[0]
-            paths.append(text)
+            path, y = self.pipeline(x, inner.inner(), depth + 1)
+            way = self.adapt(y, types[0], channels=merge != "concat") if merge and index else None
+            if way:
+                path, y = f"{path} -> {way}", types[0]
+            paths.append(path)
             types.append(y)
         if merge == "concat" and self.chance(20):
             merge = "concat(axis = -1)"
@@ -688,7 +755,9 @@ class Writer:
             "encode": f"conv({width}, 3, padding = {self.pick('same', 1, 1, 0)})",
             "down": self.pick("max_pool(2)", f"conv({width}, 2, stride = 2)", "avg_pool(2)"),
             "bottom": f"conv({base}, 3, padding = same)",
-            "up": self.pick(f"conv_transpose({width}, 2, stride = 2)", "upsample(scale_factor = 2)"),
+            "up": self.pick(
+                f"conv_transpose({width}, 2, stride = 2)", "upsample(scale_factor = 2)"
+            ),
             "join": self.pick(
                 "concat(crop(skip, like = it), it)",
                 "concat(skip, it)",
@@ -701,9 +770,9 @@ class Writer:
         for part, text in pieces.items():
             if part not in ("up", "down", "encode") and self.chance(35):
                 continue
-            if self.chance(40):
-                text += f" -> {self.pick('relu', 'bn', 'dropout(0.1)', self.keep(some, Scope(Frame())))}"
-            lines.append(f"{part} {{\n{text}\n}}")
+            more = self.pick("relu", "bn", "dropout(0.1)", self.keep(some, Scope(Frame())))
+            ending = f" -> {more}" if self.chance(40) else ""
+            lines.append(f"{part} {{\n{text}{ending}\n}}")
         levels = self.pick(f"range({self.pick(1, 2)})", "[0, 1]", "[1]")
         whole = f"unet {level} in {levels} {{\n" + "\n".join(lines) + "\n}"
         return self.labelled_form(whole, self.ask(whole, x, scope), x, scope)
@@ -765,7 +834,7 @@ class Writer:
             default = self.chance(30)
             if self.chance(25):
                 simple = [b.name for b in self.blocks if not b.further and b.takes == x]
-                layer = self.pick("relu", "tanh", "gelu", "bn", "dropout(0.1)", *simple)
+                layer = self.pick("relu", "tanh", "gelu", "bn", "dropout(0.1)", *simple * 2)
                 inner.layers[parameter] = layer
                 parameters.append((parameter, layer, default))
             else:
@@ -875,9 +944,16 @@ class Writer:
         free = free or self.chance(40)
         scope = Scope(Frame())
         lines: list[str] = []
-        parameters: list[tuple[str, int]] = []
+        parameters: list[tuple[str, Any]] = []
         for _ in range(self.pick(0, 0, 1, 2)):
             name, value = self.fresh("width", scope), self.pick(*WIDTHS)
+            if name in dict(parameters):
+                continue
+            if self.chance(25):
+                layer = self.pick("relu", "dropout(0.1)", "bn", "conv(4, 1)")
+                parameters.append((name, layer))
+                scope.layers[name] = layer
+                continue
             parameters.append((name, value))
             scope.numbers[name] = value
         count = self.pick(1, 1, 1, 2, 3)
@@ -889,15 +965,19 @@ class Writer:
             scope.frame.used.add(name)
         inputs = list(scope.tensors)
         x = scope.tensors[inputs[0]]
-        text, y = self.body(x, scope, 0, 5)
+        text, _ = self.body(x, scope, 0, 5)
         if count > 1 or self.chance(10):
-            text = f"{inputs[0]} -> {text}" if not text.startswith("let ") else f"{inputs[0]} -> identity\n{text}"
+            text = (
+                f"{inputs[0]} -> {text}"
+                if not text.startswith("let ")
+                else f"{inputs[0]} -> identity\n{text}"
+            )
         lines.append(text)
         results = [n for n, t in scope.tensors.items() if n not in inputs]
         if results and self.chance(30):
             chosen = list(dict.fromkeys(self.pick(*results) for _ in range(self.pick(1, 2, 3))))
             if self.chance(50):
-                lines.append(f"identity as last_")
+                lines.append("identity as last_")
                 chosen.append("last_")
             lines.append(f"output {', '.join(chosen)}")
             rest = [n for n in results if n not in chosen]
@@ -912,10 +992,10 @@ class Writer:
         written = ", ".join(f"{n} = {v}" if defaults else n for n, v in parameters)
         head = f"network {network}({written})" if written else f"network {network}"
         body = "\n".join(lines)
-        whole = [*self.declarations, f"{head} {{\n{body}\n}}"]
+        whole = [*[IMPORT] * self.imported, *self.declarations, f"{head} {{\n{body}\n}}"]
         if parameters and not defaults:
-            given = ", ".join(f"{n} = {v}" for n, v in parameters)
-            whole.append(f"network fixed_ = {network}({given})")
+            values = ", ".join(f"{n} = {v}" for n, v in parameters)
+            whole.append(f"network fixed_ = {network}({values})")
         return "\n".join(whole) + "\n"
 
 

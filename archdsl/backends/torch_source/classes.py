@@ -45,6 +45,7 @@ def plan_classes(
         planner.collect(root)
     if [(p, p.optional) for p in planner.plans] != own:
         return None
+    planner.order()
     for plan in planner.plans:
         planner.solve(plan)
     network = planner.by_scope[roots[0].key]
@@ -116,8 +117,10 @@ class _Planner:
 
     def _nearly(self, unit: Unit, shape: Any) -> ClassPlan | None:
         """A class that the unit fits but for one member that one of the two does without."""
-        for plan in self._of_name.get((unit.scope.kind, unit.scope.name), ()):
-            if plan.optional is not None or plan.sequential:
+        known = self._of_name.get((unit.scope.kind, unit.scope.name), ())
+        inside = list(self._used(unit)) if known else []
+        for plan in known:
+            if plan.optional is not None or plan.sequential or plan in inside:
                 continue
             name = plan.bypassed.get(shape)
             if name is None:
@@ -125,12 +128,41 @@ class _Planner:
                 name = own.get(plan.shape)
                 if name is None:
                     continue
-                # classes stand behind those that they use: what the new member needs came later
-                self.plans.remove(plan)
-                self.plans.append(plan)
             plan.optional = name
             return plan
         return None
+
+    def _used(self, unit: Unit) -> Iterator[ClassPlan]:
+        """The classes of the module calls inside a unit, at any depth."""
+        for member in unit.members:
+            if isinstance(member, Unit):
+                if not is_inline(member):
+                    yield self.by_scope[member.key]
+                yield from self._used(member)
+
+    def order(self) -> None:
+        """Put every class behind those that it uses."""
+        done: dict[int, ClassPlan] = {}
+
+        def visit(plan: ClassPlan) -> None:
+            if id(plan) in done:
+                return
+            for unit in plan.units:
+                for used in self._used_directly(unit):
+                    visit(used)
+            done[id(plan)] = plan
+
+        for plan in self.plans:
+            visit(plan)
+        self.plans = list(done.values())
+
+    def _used_directly(self, unit: Unit) -> Iterator[ClassPlan]:
+        for member in unit.members:
+            if isinstance(member, Unit):
+                if is_inline(member):
+                    yield from self._used_directly(member)
+                else:
+                    yield self.by_scope[member.key]
 
     def _bypassed(self, unit: Unit) -> dict[Any, str]:
         """The shapes of a unit without one of its members, whose input passes it by."""
@@ -182,7 +214,8 @@ class _Planner:
         for i in range(len(member.data["types"])):
             refs[Source(member.node, i)] = ("m", index, i)
         name = member.name if code.module is not None else None
-        loop = refs.get(Source(member.data["loop"])) if member.data.get("loop") else None
+        begin = refs.get(Source(member.data["loop"])) if member.data.get("loop") else None
+        loop = begin if begin and begin[0] == "m" else None
         tie = getattr(member.op, "tie", None)
         return (
             "leaf",

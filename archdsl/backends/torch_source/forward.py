@@ -54,6 +54,8 @@ class Forward:
         self.pinned: set[str] = set()
         self.states: dict[Source, str] = {}
         """Tensors that a scan starts from, and what it calls them."""
+        self.unread: set[Source] = set()
+        """Carried states that nothing reads."""
         self.paths: set[Source] = set()
         """Tensors that meet two or more others in one merge."""
 
@@ -84,16 +86,48 @@ class Forward:
         return self.lines
 
     def _count_uses(self) -> None:
-        for member in self.unit.members:
-            for source in _used_by(member):
-                self.uses[source] = self.uses.get(source, 0) + 1
-            if isinstance(member, Leaf) and member.op.name == "scan":
-                names = member.data.get("names") or ()
-                self.states.update(zip(member.inputs[1:], names[1:], strict=False))
-            if len(set(member.inputs)) >= 3:
-                self.paths.update(member.inputs)
         for source in self.unit.outputs:
             self.uses[source] = self.uses.get(source, 0) + 1
+        ends = {
+            m.data["args"].get("begin"): m.node for m in self.unit.members if _is(m, "scan end")
+        }
+        for member in reversed(self.unit.members):
+            if isinstance(member, Leaf) and _is(member, "scan"):
+                self._count_states(member, ends[member.node])
+            for source in self._reads(member):
+                self.uses[source] = self.uses.get(source, 0) + 1
+            if len(set(member.inputs)) >= 3:
+                self.paths.update(member.inputs)
+
+    def _count_states(self, begin: Leaf, end: str) -> None:
+        """Which carried states are read at all, and what they start from is to be called."""
+        names = begin.data.get("names") or ()
+        for index, source in enumerate(begin.inputs[1:], start=1):
+            if self.uses.get(Source(begin.node, index)) or self.uses.get(Source(end, index)):
+                if index < len(names):
+                    self.states[source] = names[index]
+            else:
+                self.unread.add(Source(begin.node, index))
+
+    def _reads(self, member: Leaf | Unit) -> list[Source]:
+        """What a member reads: the ends of a scan know states that they do not read."""
+        if isinstance(member, Leaf) and _is(member, "scan"):
+            states = [
+                s
+                for i, s in enumerate(member.inputs[1:], start=1)
+                if Source(member.node, i) not in self.unread
+            ]
+            return [member.inputs[0], *states]
+        if isinstance(member, Leaf) and _is(member, "scan end"):
+            carried = member.data["args"].get("carried", 0)
+            begin = member.data["args"]["begin"]
+            after = [
+                s
+                for i, s in enumerate(member.inputs[2 + carried :], start=1)
+                if Source(begin, i) not in self.unread
+            ]
+            return [member.inputs[0], member.inputs[1 + carried], *after]
+        return member.inputs
 
     def _name_inputs(self) -> None:
         for index, source in enumerate(self.unit.inputs):
@@ -172,6 +206,10 @@ class Forward:
         if isinstance(step, tuple):
             self._flush_pending()
             self._loop(*step)
+            return
+        idle = not any(self.uses.get(s) for s in self._outputs(step))
+        if idle and isinstance(step, Leaf) and step.is_function:
+            self._release(step.inputs)
             return
         if isinstance(step, Leaf) and step.code.call == "{self}" and not step.data.get("names"):
             self.vars[Source(step.node)] = self._module(step)
@@ -343,8 +381,11 @@ class Forward:
         sequence = self._read(begin.inputs[0])
         names = list(begin.data.get("names") or ())
         states: list[str] = []
-        initial = [self._read(s) for s in begin.inputs[1:]]
-        self._release(begin.inputs)
+        read = [Source(begin.node, i + 1) not in self.unread for i in range(carried)]
+        initial = [
+            self._read(s) if known else "" for s, known in zip(begin.inputs[1:], read, strict=True)
+        ]
+        self._release(self._reads(begin))
         for index in range(carried):
             wanted = (
                 variable(names[index + 1])
@@ -354,11 +395,12 @@ class Forward:
             taken = {*self.holder, sequence} - {initial[index]}
             states.append(unique(wanted, taken | set(states)))
         for state, start in zip(states, initial, strict=True):
-            if state != start:
+            if start and state != start:
                 self._line(f"{state} = {start}")
         for index, state in enumerate(states):
             self.vars[Source(begin.node, index + 1)] = state
-            self.holder[state] = Source(begin.node, index + 1)
+            if read[index]:
+                self.holder[state] = Source(begin.node, index + 1)
         keep_sequence = sequence not in self.holder
         if keep_sequence:
             self.holder[sequence] = begin.inputs[0]
@@ -369,7 +411,6 @@ class Forward:
         self._line(f"for {step} in {sequence}.unbind(1):")
         self.vars[Source(begin.node)] = step
         self.holder[step] = Source(begin.node)
-        outside = dict(self.uses)
         pinned = self.pinned
         self.pinned = {*pinned, *(v for v in self.holder if v not in states and v != step)}
         outer_depth, self.depth = self.depth, self.depth + 1
@@ -377,26 +418,27 @@ class Forward:
             following = body[index + 1] if index + 1 < len(body) else None
             self._step(member, following, 0)
         self._flush_pending()
-        self._end_of_body(end, carried, states, results)
+        self._end_of_body(end, states, read, results)
         self.depth, self.pinned = outer_depth, pinned
-        del outside
         for name in [n for n in (results, step) if n in self.holder]:
             del self.holder[name]
         if keep_sequence and self.holder.get(sequence) == begin.inputs[0]:
             del self.holder[sequence]
         self._finish_loop(end, carried, states, results)
 
-    def _end_of_body(self, end: Leaf, carried: int, states: list[str], results: str) -> None:
-        given = end.inputs[1 + carried]
-        after = end.inputs[2 + carried :]
+    def _end_of_body(self, end: Leaf, states: list[str], read: list[bool], results: str) -> None:
+        given = end.inputs[1 + len(states)]
+        after = end.inputs[2 + len(states) :]
         self._line(f"{results}.append({self._read(given)})")
         changed = [
-            (s, self._read(a)) for s, a in zip(states, after, strict=True) if s != self._read(a)
+            (state, self._read(new))
+            for state, new, known in zip(states, after, read, strict=True)
+            if known and state != self._read(new)
         ]
         if changed:
             left, right = (", ".join(part) for part in zip(*changed, strict=True))
             self._line(f"{left} = {right}")
-        self._release(_used_by(end)[1:])
+        self._release(self._reads(end)[1:])
         self.uses[end.inputs[0]] -= 1
 
     def _finish_loop(self, end: Leaf, carried: int, states: list[str], results: str) -> None:
@@ -484,11 +526,8 @@ def _nests(step: Leaf) -> bool:
     return code.call.count("{0}") == 1 and code.targets == "{0}" and not code.after
 
 
-def _used_by(member: Leaf | Unit) -> list[Source]:
-    """What a member reads. The end of a scan does not read the states that came in."""
-    if isinstance(member, Leaf) and member.op.name == "scan end":
-        return [member.inputs[0], *member.inputs[1 + member.data["args"].get("carried", 0) :]]
-    return member.inputs
+def _is(member: Leaf | Unit, name: str) -> bool:
+    return isinstance(member, Leaf) and member.op.name == name
 
 
 def _first(step: Any) -> int:

@@ -178,7 +178,8 @@ class _Builder:
         before: dict[str, set[str]] = {key: set() for key in items}
         after: dict[str, set[str]] = {key: set() for key in items}
         for node, consumer in owner.items():
-            begin = (self.graph.nodes[node].get("args") or {}).get("begin")
+            data = self.graph.nodes[node]
+            begin = data["args"].get("begin") if data["op"] == "scan end" else None
             loop = self.graph.nodes[node].get("loop")
             extra = [Source(n) for n in (begin, loop) if n]
             for source in (*self.feeds[node], *extra):
