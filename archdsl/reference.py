@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -12,18 +13,35 @@ from archdsl.ops.op import Op, call_form, find_public, names, registered, show_v
 _WIDTH = 88
 
 
+_PAGE = """\
+# The layers
+
+Every layer of the language: its form with the defaults, what it does to a shape, and the PyTorch
+that it becomes. Shapes are written without the batch, axes are counted with it: the batch is axis
+0. `archdsl layers NAME` prints the same in a terminal; [language.md](language.md) says how layers
+are called.
+
+This page is made from the registry (`make docs` writes it), and its examples are run.
+"""
+
+
 def list_layers() -> str:
     """Every layer with a line on it, by family."""
-    families: dict[str, list[type[Op]]] = {}
-    for cls in registered():
-        if not cls.internal:
-            families.setdefault(cls.family, []).append(cls)
+    families = _families()
     width = max(len(_heading(cls)) for family in families.values() for cls in family)
     parts = []
     for family in sorted(families):
         rows = [f"  {_heading(cls):<{width}}  {_summary(cls)}" for cls in families[family]]
         parts.append("\n".join([family, *rows]))
     return "\n\n".join(parts) + "\n"
+
+
+def _families() -> dict[str, list[type[Op]]]:
+    families: dict[str, list[type[Op]]] = {}
+    for cls in registered():
+        if not cls.internal:
+            families.setdefault(cls.family, []).append(cls)
+    return families
 
 
 def describe_layer(name: str) -> str:
@@ -94,3 +112,46 @@ def _fill(text: str, first: str, further: str) -> str:
     kept = text.replace(" = ", "\0=\0")
     lines = textwrap.fill(kept, _WIDTH, initial_indent=first, subsequent_indent=further)
     return lines.replace("\0", " ")
+
+
+# The same as a page ---------------------------------------------------------------
+
+
+def layers_page() -> str:
+    """The reference of all layers as one page of Markdown."""
+    families = _families()
+    listed = [
+        f"- {family}: {', '.join(f'[{cls.name}](#{cls.name})' for cls in families[family])}"
+        for family in sorted(families)
+    ]
+    parts = [_PAGE.rstrip("\n"), "\n".join(listed)]
+    for family in sorted(families):
+        parts.append(f"## {family.capitalize()} layers")  # apart from the layer `linear`
+        for cls in families[family]:
+            parts.extend(_page_sections(cls))
+    return "\n\n".join(parts) + "\n"
+
+
+def _page_sections(cls: type[Op]) -> Iterator[str]:
+    yield f"### {cls.name}"
+    yield f"```text\n{_fill(_form(cls), '', ' ' * (len(cls.name) + 1))}\n```"
+    yield _as_markdown(inspect.cleandoc(cls.__doc__ or "").replace("``", "`"))
+    if cls.aliases:
+        yield f"Also called {' and '.join(f'`{alias}`' for alias in cls.aliases)}."
+    if signature(cls):
+        rows = ["| argument | | takes |", "|---|---|---|"]
+        for parameter in signature(cls):
+            default = "" if parameter.required else f" = {show_value(parameter.default)}"
+            meaning = _as_markdown(f"{parameter.doc} | {parameter.kind.words}")
+            rows.append(f"| `{parameter.name}{default}` | {meaning} |")
+        yield "\n".join(rows)
+    if inputs := _inputs(cls):
+        yield f"Inputs: {_as_markdown(inputs)}."
+    if cls.example:
+        yield f"```arch fragment\ninput x: {cls.example_input}\n\n{cls.example}\n```"
+
+
+def _as_markdown(text: str) -> str:
+    """The text with what Markdown would take for its own signs escaped, but for `code`."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(p if p.startswith("`") else re.sub(r"([*<])", r"\\\1", p) for p in parts)

@@ -201,7 +201,7 @@ class _Reader:
         for declaration in file.declarations:
             try:
                 self._declare(declaration, path, env, declared, places, diagnostics)
-            except Stop as stop:
+            except Stop as stop:  # noqa: PERF203  # every declaration may have a mistake of its own
                 if stop.diagnostic not in diagnostics:
                     diagnostics.append(stop.diagnostic)
             except Poisoned:

@@ -566,7 +566,7 @@ def _scan(context: Context, form: ast.Scan, env: Env, frame: Frame) -> list[Tens
             problem.code, problem.message, form.keyword, problem.text, help=problem.help
         )
 
-    end = context.add(
+    return context.add(
         ScanEnd(carried=len(carried), begin=node),
         [sequence, *begin[1:], final, *after],
         frame,
@@ -574,7 +574,6 @@ def _scan(context: Context, form: ast.Scan, env: Env, frame: Frame) -> list[Tens
         form.keyword,
         error=explain,
     )
-    return end
 
 
 def _initial(

@@ -352,7 +352,7 @@ def _input(
     for expr in statement.sizes:
         try:
             dims.append(_input_size(expr, env, context.budget))
-        except Stop as stop:
+        except Stop as stop:  # noqa: PERF203  # every size may have a mistake of its own
             context.report(stop.diagnostic)
             failed = True
         except Poisoned:

@@ -18,7 +18,11 @@ from archdsl.diagnostics import ArchError
 from tests.soundness.running import accepted, allowed, explained, hold, refused
 from tests.soundness.writing import specifications
 
-pytestmark = pytest.mark.soundness
+pytestmark = [
+    pytest.mark.soundness,
+    # torch's notice, once a process, that an even kernel costs `padding = same` a copy.
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths"),
+]
 
 EXAMPLES = settings().max_examples
 

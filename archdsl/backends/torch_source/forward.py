@@ -88,9 +88,8 @@ class Forward:
     def _count_uses(self) -> None:
         for source in self.unit.outputs:
             self.uses[source] = self.uses.get(source, 0) + 1
-        ends = {
-            m.data["args"].get("begin"): m.node for m in self.unit.members if _is(m, "scan end")
-        }
+        leaves = [m for m in self.unit.members if isinstance(m, Leaf)]
+        ends = {m.data["args"].get("begin"): m.node for m in leaves if _is(m, "scan end")}
         for member in reversed(self.unit.members):
             if isinstance(member, Leaf) and _is(member, "scan"):
                 self._count_states(member, ends[member.node])
