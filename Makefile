@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/installed
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PYTEST    := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup try test check fmt lint type golden soundness bench clean
+.PHONY: help setup try test check fmt lint type golden docs soundness bench clean
 
 help:
 	@echo 'make try        check, compile and run ResNet-50 from its specification'
@@ -21,6 +21,7 @@ help:
 	@echo 'make lint       style, formatting and the floors (import-linter)'
 	@echo 'make type       mypy --strict'
 	@echo 'make golden     rewrite the golden files; read the difference before committing it'
+	@echo 'make docs       write anew what is made of docs/: layers, zoo, diagnostics, shown output'
 	@echo 'make soundness  random specifications by the thousand  (EXAMPLES=20000)'
 	@echo 'make bench      measure time and memory'
 	@echo 'make setup      only the environment, in $(VENV)'
@@ -62,6 +63,10 @@ type: setup
 golden: setup
 	$(PYTEST) --update-golden -q $(ARGS)
 	@git status --short tests/golden
+
+docs: setup
+	$(PYTEST) --update-golden -q tests/test_docs.py tests/errors/test_codes.py
+	@git status --short docs
 
 soundness: setup
 	ARCHDSL_EXAMPLES=$(EXAMPLES) $(PYTEST) -m soundness $(ARGS)

@@ -22,13 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 import archdsl
 from archdsl import compiler
 from archdsl.backends.torch_source import generate
 from archdsl.commands import check as command
 from archdsl.diagnostics import Diagnostic, render
-from archdsl.elaborate import body, context, expressions
 from archdsl.dims import evaluate, symbols
+from archdsl.elaborate import body, context, expressions
 from archdsl.graph import Graph
 from archdsl.ops import arguments
 from archdsl.ops.op import registered
@@ -156,11 +157,11 @@ def give(example: Example, block: Block, folder: Path) -> str:
     """What stands in a block behind an example, made anew."""
     if block.language == "text" and not block.words:
         return checked(example, folder)
-    graph = example.load(folder).graph(usable(example.load(folder))[-1])
+    network = usable(example.load(folder))[-1]
     if block.language == "python":
-        return classes(compiler.source(graph), block.text)
+        return classes(archdsl.source(f"{folder / example.name}:{network}"), block.text)
     if block.words == ("modules",):
-        return modules(graph)
+        return modules(example.load(folder).graph(network))
     return pytest.fail(f"nobody makes a block of {block.language} {block.words}")
 
 
@@ -207,7 +208,10 @@ def classes(source: str, shown: str) -> str:
 # docs/language.md -----------------------------------------------------------------
 
 EXAMPLES = examples(LANGUAGE.read_text(encoding="utf-8"))
-NAMES = [f"{e.section}-{[o.section for o in EXAMPLES[:i]].count(e.section) + 1}" for i, e in enumerate(EXAMPLES)]
+NAMES = [
+    f"{e.section}-{[o.section for o in EXAMPLES[:i]].count(e.section) + 1}"
+    for i, e in enumerate(EXAMPLES)
+]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=NAMES)

@@ -164,6 +164,8 @@ def _sort_arguments(
     leading: list[TensorRef] = []
     while positional and isinstance(positional[0].value, TensorRef) and takes_tensors:
         leading.append(positional.pop(0).value)
+    if takes_tensors and positional and isinstance(positional[0].value, LabelRef):
+        raise _module_for_tensor(cls, positional[0].value, positional[0].span or site.span)
     names = [p.name for p in signature(cls)]
     bound: dict[str, Bound] = {}
     rest: str | None = getattr(cls, "rest", None)
@@ -211,6 +213,18 @@ def _sort_arguments(
             )
         )
     return named_inputs, bound
+
+
+def _module_for_tensor(cls: type[Op], label: LabelRef, span: Span) -> Stop:
+    return Stop(
+        Diagnostic(
+            "bad-argument",
+            f"{cls.name} takes tensors, and {label.name} is a module",
+            span=span,
+            text="a label names a module",
+            help=f"name what it gives with `as`: {label.name}: … as NAME",
+        )
+    )
 
 
 def _too_many(cls: type[Op], span: Span) -> Diagnostic:

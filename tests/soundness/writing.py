@@ -217,7 +217,9 @@ class Writer:
         lines += [f"let {n} = {v}" for n, v in scope.numbers.items()]
         lines += [f"let {n} = {v}" for n, v in scope.layers.items()]
         lines.append(f"arrives_ -> {text}")
-        joined = "\n".join([IMPORT, *self.declarations, "network probe_ {", *lines, "}"])
+        joined = "\n".join(
+            [*[IMPORT] * self.imported, *self.declarations, "network probe_ {", *lines, "}"]
+        )
         try:
             found = archdsl.loads(joined).elaborate("probe_")
         except Exception:  # noqa: BLE001 - what is wrong here is found out by the test itself
@@ -548,11 +550,12 @@ class Writer:
 
     def standard(self, x: Tensor, scope: Scope, depth: int) -> Written:
         """A block of std, if it fits."""
-        text = self.pick(*STANDARD)
+        text, before = self.pick(*STANDARD), self.imported
+        self.imported = True
         found = self.ask(text, x, scope)
         if found[0] is None:
+            self.imported = before
             return self.one_layer(x, scope, depth)
-        self.imported = True
         return self.labelled(text, found, x, scope)
 
     def again(self, x: Tensor, scope: Scope, depth: int) -> Written:

@@ -242,6 +242,11 @@ class ConstantSolver:
         for before in member.inputs:
             if agree(self._size(before, which) or (), size):
                 return self.trace(before, which, depth + 1)
+        if isinstance(member, Leaf) and member.is_function:
+            # channels become features where axes change places
+            for before in member.inputs:
+                if agree(self._size(before, -1 - which) or (), size):
+                    return self.trace(before, -1 - which, depth + 1)
         return None
 
     def _own_size(self, at: SlotId, size: list[Any]) -> str | None:
