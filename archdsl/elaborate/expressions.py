@@ -470,7 +470,12 @@ def _attribute(expr: ast.Attribute, env: Env, budget: Budget) -> Any:
         return LayerValue(_foreign(), (Bound(expr.name, expr.name_span),))
     tensor = _tensor(expr, env, budget)
     if expr.name == "shape":
-        return list(tensor.dims)
+        raise bad_value(
+            expr,
+            "shape is asked for one axis at a time",
+            text="the batch is axis 0, and its size is never known",
+            help="it.shape[1] is the first size of a sample",
+        )
     if expr.name == "rank":
         return tensor.rank
     position = _position(expr.name, tensor.rank)
@@ -584,7 +589,8 @@ def bind_arguments(callee: Any, expr: ast.Call, env: Env, budget: Budget) -> Any
                 "not-callable",
                 f"{describe(callee)} cannot be called",
                 span=expr.callee.span,
-                help="only layers, blocks, and " + ", ".join(FUNCTIONS) + " are called",
+                help=_hidden_layer(callee, expr.callee)
+                or "only layers, blocks, and " + ", ".join(FUNCTIONS) + " are called",
             )
         )
     positional: list[Bound] = []
@@ -613,6 +619,13 @@ def given_twice(name: str, span: Span | None, first: Span | None) -> Stop:
     """The error for an argument that a call has twice."""
     labels = (Label(first, "given here already"),) if first is not None else ()
     return Stop(Diagnostic("bad-argument", f"{name} is given twice", span=span, labels=labels))
+
+
+def _hidden_layer(callee: Any, expr: ast.Expr) -> str:
+    """What to do where a tensor bears the name of the layer that was meant."""
+    if isinstance(callee, TensorRef) and isinstance(expr, ast.Name) and find(expr.id):
+        return f"the tensor hides the layer of its name: call it something else than {expr.id}"
+    return ""
 
 
 def _argument_value(callee: LayerValue, argument: ast.Argument, env: Env, budget: Budget) -> Any:

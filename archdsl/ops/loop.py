@@ -23,7 +23,7 @@ class LoopOp(Op):
 
 @layer("scan", family="structure")
 class ScanBegin(LoopOp):
-    """The beginning of a scan: takes the sequence and the first states, gives a step and the states."""
+    """The beginning of a scan: takes the sequence and first states, gives a step and states."""
 
     variadic = True
     inputs = ("inputs",)
@@ -37,7 +37,8 @@ class ScanBegin(LoopOp):
                 "no-batch-axis", f"a scan needs a sequence from an input, not {sequence}", input=0
             )
         if sequence.rank < 1:
-            raise OpError("wrong-rank", f"a scan needs an axis to run over, not {sequence}", input=0)
+            message = f"a scan needs an axis to run over, not {sequence}"
+            raise OpError("wrong-rank", message, input=0)
         error = OpError("empty-size", "a scan needs at least one step")
         need.at_least(sequence.dims[0], 1, error)
         return (sequence.with_dims(*sequence.dims[1:]), *inputs[1:])

@@ -23,7 +23,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Literal_(Node):
+class Literal_(Node):  # noqa: N801 - typing has a Literal, needed here as well
     """An integer, a float, a string, ``true``, ``false`` or ``none``.
 
     ``text`` is the literal as written (``1e-4``, ``0x1F``), so that the printer
@@ -57,7 +57,7 @@ class TupleExpr(Node):
 
 @dataclass(frozen=True, slots=True)
 class Comprehension(Node):
-    """``[element for targets in iterable if condition]`` (one ``for``; ``condition`` may be None)."""
+    """``[element for targets in iterable if condition]``; ``condition`` may be None."""
 
     element: Expr
     targets: tuple[str, ...]
@@ -196,7 +196,7 @@ class Let(Node):
 
 @dataclass(frozen=True, slots=True)
 class Input(Node):
-    """``input image: [3, H, W]``, ``input tokens: int[T]``, or, in a block, ``input query, memory``.
+    """``input image: [3, H, W]``, ``input tokens: int[T]``; in a block ``input query, memory``.
 
     ``sizes`` is None where none are written; then there may be several names.
     ``dtype`` is None, ``"int"`` or ``"float"``.
@@ -332,7 +332,7 @@ class Parameter(Node):
 
 @dataclass(frozen=True, slots=True)
 class Import(Node):
-    """``from "blocks.arch" import bottleneck, squeeze_excite`` (``module`` ``"blocks.arch"``), ``from std import …``."""
+    """``from "blocks.arch" import bottleneck, squeeze_excite``, or ``from std import …``."""
 
     module: str
     is_std: bool
@@ -343,7 +343,7 @@ class Import(Node):
 
 @dataclass(frozen=True, slots=True)
 class Definition(Node):
-    """``block``, ``sequence`` or ``network`` NAME(parameters) { … }, with the comment above it as ``doc``."""
+    """``block``, ``sequence`` or ``network`` NAME(parameters) { … }; ``doc`` is the comment above."""
 
     kind: Literal["block", "sequence", "network"]
     name: str

@@ -41,9 +41,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize(("family", "network"), READ)
-def test_the_source_reads_as_before(
-    family: str, network: str, golden: Callable[..., None]
-) -> None:
+def test_the_source_reads_as_before(family: str, network: str, golden: Callable[..., None]) -> None:
     golden(_of_the_zoo(family, network), suffix=".py")
 
 

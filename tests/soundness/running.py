@@ -165,6 +165,7 @@ STRICTER = {
     "a dead path": "what reaches no output is checked too: it was meant to reach one",
     "an empty tensor": "a size of 0 is refused everywhere; torch computes on nothing, mostly",
     "a stretched axis": "a merge is of equal shapes; torch would repeat an axis of 1",
+    "nothing but padding": "a pad must leave something of its input; torch would give zeros",
     "a carried state": "a scan keeps the shape of its state, though its body may not look at it",
 }
 """Why sizes may be refused that torch would run: rules that are meant."""
@@ -184,8 +185,12 @@ def allowed(found: Accepted, sizes: Mapping[str, int]) -> str | None:
         if op_of(graph, node).variadic and any(1 in t for t in given) and len(given) > 1:
             return "a stretched axis"
     failing = [c for c in solution.conditions if not holds(c, sizes)]
-    if all(c.reason.startswith("a carried state") for c in failing):
-        return "a carried state"
+    for rule, reason in (
+        ("a carried state", "a carried state"),
+        ("nothing but padding", "constant p"),
+    ):
+        if all(c.reason.startswith(reason) for c in failing):
+            return rule
     return None
 
 

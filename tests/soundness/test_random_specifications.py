@@ -20,8 +20,9 @@ from tests.soundness.writing import specifications
 
 pytestmark = [
     pytest.mark.soundness,
-    # torch's notice, once a process, that an even kernel costs `padding = same` a copy.
+    # torch's notices, once a process, that something costs a copy or takes another way.
     pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths"),
+    pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),
 ]
 
 EXAMPLES = settings().max_examples

@@ -283,7 +283,9 @@ class _Planner:
                 hint = ast.Name(units[0].scope.span, parameter.name)  # type: ignore[arg-type]  # a place is not needed here
             follows = units[0].inputs[parameter.follows[0]] if parameter.follows else None
             values = [parameter.values[i] for i in indices]
-            yield Slot((*at, parameter.name), parameter.name, values, hint, follows)
+            arrives = units[0].inputs[0] if units[0].inputs else None
+            at_slot = (*at, parameter.name)
+            yield Slot(at_slot, parameter.name, values, hint, follows, False, arrives)
 
     def _instance(self, unit: Unit) -> int:
         """Which instance of its class a unit is; one that runs again is its first run."""
@@ -323,10 +325,11 @@ def _leaf_slots(leaves: list[Leaf], at: SlotId) -> Iterator[Slot]:
     if calls[0] is not None:
         constructs = [c for c in calls if c is not None]
         for index, row in enumerate(zip(*(c.arguments for c in constructs), strict=True)):
-            yield from _argument_slots(list(row), (*at, "m", index), hints, written, follows)
+            for slot in _argument_slots(list(row), (*at, "m", index), hints, written, follows):
+                yield replace(slot, arrives=follows)
     for name in first.code.constants:
         values = [leaf.code.constants[name] for leaf in leaves]
-        yield Slot((*at, "c", name), name, values, hints.get(name), None, True)
+        yield Slot((*at, "c", name), name, values, hints.get(name), None, True, follows)
 
 
 def _argument_slots(

@@ -103,38 +103,47 @@ class ConstantSolver:
         names = set() if slot.hint is None else expression_names(slot.hint)
         if slot.hint is None or not names:
             return None
-        if self.is_network and not names <= self.varied:
+        own = {n for n in names if not n.startswith("it.")}
+        if self.is_network and not own <= self.varied:
             return None
-        arriving = {n: self._arriving(n) for n in names if n.startswith("it.")}
-        if None in arriving.values():
-            return None
+        # `it` is what arrives at the stage, or at the block where a `let` asked for it
+        arriving = [slot.arrives, *self.plan.unit.inputs[:1]] if names - own else [None]
+        for tensor in dict.fromkeys(arriving):
+            sizes = {n: self._size(tensor, _WHICH[n]) for n in names - own if tensor}
+            if None not in sizes.values() and self._comes_to(slot, own, sizes):
+                found = self._write_hint(slot.hint, tensor, names - own)
+                if found is not None:
+                    for name in own:
+                        self._block_parameter(name)
+                    return found
+        return None
+
+    def _comes_to(self, slot: Slot, own: set[str], sizes: Mapping[str, list[Any] | None]) -> bool:
+        """Whether a hint has the slot's value in every instance, at the given sizes of ``it``."""
+        assert slot.hint is not None
         for index, value in enumerate(slot.values):
             if value is ANY:
                 continue
-            environment = {**self.environments[index]}
-            environment.update({n: sizes[index] for n, sizes in arriving.items() if sizes})
-            if not all(_is_scalar(environment.get(n, slot)) for n in names):
-                return None
+            environment = {n: self.environments[index].get(n, slot) for n in own}
+            environment.update({n: row[index] for n, row in sizes.items() if row})
+            if not all(_is_scalar(v) for v in environment.values()):
+                return False
             if not same(_evaluate(slot.hint, environment), value):
-                return None
+                return False
+        return True
+
+    def _write_hint(self, hint: ast.Expr, tensor: Source | None, sizes: set[str]) -> str | None:
+        """A hint as text, with what ``it.channels`` follows from in its place."""
         rename: dict[str, str] = {}
-        for name in names:
-            if name in arriving:
-                text = self._input_parameter(0, _WHICH[name], arriving[name] or [])
-                if text is None:
-                    return None
-                rename[name] = text
-            else:
-                self._block_parameter(name)
+        for name in sizes:
+            text = self.trace(tensor, _WHICH[name], 0) if tensor else None
+            if text is None:
+                return None
+            rename[name] = text if isinstance(hint, ast.Name) else _atomic(text)
         try:
-            return expression(slot.hint, rename)
+            return expression(hint, rename)
         except ValueError:
             return None
-
-    def _arriving(self, name: str) -> list[Any] | None:
-        """``it.channels`` or ``it.features`` in every instance, taken as the sizes of its input."""
-        inputs = self.plan.unit.inputs
-        return self._size(inputs[0], _WHICH[name]) if inputs else None
 
     def _block_parameter(self, name: str) -> None:
         if name in self.parameters:
@@ -381,6 +390,10 @@ def _joins(member: Leaf, which: int) -> bool:
     """Whether a concatenation is along the channels (0) or the features (-1)."""
     axis, rank = getattr(member.op, "axis", 1), member.data["types"][0].rank
     return bool((axis - 1 if axis > 0 else axis + rank) == which % rank)
+
+
+def _atomic(text: str) -> str:
+    return f"({text})" if " " in text else text
 
 
 def _grouped(text: str) -> str:

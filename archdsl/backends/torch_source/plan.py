@@ -43,6 +43,8 @@ class Slot:
     follows: Source | None = None
     """In the first instance: the tensor whose channels or features it may follow from."""
     written: bool = False
+    arrives: Source | None = None
+    """In the first instance: what arrives at the stage, the ``it`` of its arguments."""
 
 
 @dataclass
