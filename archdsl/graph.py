@@ -263,6 +263,40 @@ def _arguments(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return data.get("args") or {}
 
 
+def unlike_runs(graph: Graph) -> Iterator[Scope]:
+    """Module calls that take their inputs otherwise than the first call of the same module.
+
+    One class serves all calls of a module: where the first takes one tensor in two
+    places, the others cannot take two.
+    """
+    known = scopes(graph)
+    runs: dict[str, list[str]] = {}
+    for scope in known.values():
+        if scope.path:
+            runs.setdefault(scope.path, []).append(scope.id)
+    shared = {i for ids in runs.values() if len(ids) > 1 for i in ids}
+    if not shared:
+        return
+    inside: dict[str, dict[str, None]] = {i: {} for i in shared}
+    for node, own in graph.nodes(data="scope"):
+        for around in walk_scopes(graph, str(own or "")):
+            if around.id in shared:
+                inside[around.id][node] = None
+    for ids in runs.values():
+        patterns = [_inputs_alike(graph, inside[i]) for i in ids if len(ids) > 1]
+        yield from (
+            known[i] for i, p in zip(ids[1:], patterns[1:], strict=False) if p != patterns[0]
+        )
+
+
+def _inputs_alike(graph: Graph, nodes: Mapping[str, None]) -> list[int]:
+    """Which of the places where tensors come in are one tensor, as the first such place."""
+    places = [
+        source for node in nodes for source in inputs_of(graph, node) if source.node not in nodes
+    ]
+    return [places.index(source) for source in places]
+
+
 def walk_scopes(graph: Graph, scope: str) -> Iterator[Scope]:
     """A scope and those around it, innermost first."""
     known = scopes(graph)

@@ -37,7 +37,7 @@ from archdsl.elaborate.values import (
     Stop,
     TensorRef,
 )
-from archdsl.graph import Graph, Scope, live_nodes, walk_scopes
+from archdsl.graph import Graph, Scope, live_nodes, unlike_runs, walk_scopes
 from archdsl.ops.arguments import describe
 from archdsl.ops.ends import Input, Output
 from archdsl.ops.op import find_public
@@ -130,6 +130,7 @@ def _elaborate(
     if not context.failed:
         _left_over(context, definition)
         _visits(context)
+        _runs(context)
         _solve(context)
 
 
@@ -513,6 +514,20 @@ def _visits(context: Context) -> None:
                 )
             )
             break
+
+
+def _runs(context: Context) -> None:
+    """Refuse a module that runs again on inputs of another pattern."""
+    for scope in unlike_runs(context.graph):
+        context.report(
+            Diagnostic(
+                "shared-mismatch",
+                f"the module {scope.path} runs again on something that it does not fit",
+                span=scope.span,
+                text="one tensor comes in at two places in one run, and two tensors in another",
+                help="let every run take its tensors in the same way",
+            )
+        )
 
 
 def _reached(step: Callable[[str], Iterable[str]], nodes: Iterable[str]) -> set[str]:

@@ -343,7 +343,7 @@ class Import(Node):
 
 @dataclass(frozen=True, slots=True)
 class Definition(Node):
-    """``block``, ``sequence`` or ``network`` NAME(parameters) { … }; ``doc`` is the comment above."""
+    """``block``, ``sequence`` or ``network`` NAME(parameters) { … }; ``doc`` is its comment."""
 
     kind: Literal["block", "sequence", "network"]
     name: str

@@ -178,3 +178,20 @@ def test_a_number_that_the_structure_follows_is_no_parameter() -> None:
         """
     )
     assert "def __init__(self, width: int = 8, classes: int = 2) -> None:" in source
+
+
+TIED = "linear(3) -> first: linear(2) -> linear(3) -> linear(2, tie = first.weight)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"sequence part {{ {TIED} }}\nnetwork n {{ input x: [2]; part }}",
+        f"sequence part {{ residual {{ {TIED} }} }}\nnetwork n {{ input x: [2]; part }}",
+        f"network n {{ input x: [2]; part1: {{ {TIED} }} }}",
+        f"network n {{ input x: [2]; part1: residual {{ {TIED} }} }}",
+    ],
+)
+def test_tied_weights_are_one_inside_a_sequence(text: str) -> None:
+    part = archdsl.compile(archdsl.loads(text)).get_submodule("part1")
+    assert part.get_parameter("3.weight") is part.get_parameter("first.weight")

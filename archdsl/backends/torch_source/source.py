@@ -159,7 +159,7 @@ class _Writer:
             lines.extend(local)
             entries = self._sequence(plan, plan.unit.members, ())
             lines.extend(lay_out(f"super().__init__({entries})", 8))
-            return lines
+            return [*lines, *self._ties(plan)]
         lines.extend(["        super().__init__()", *local])
         lines.extend(self._member_lines(plan, members))
         if any(m.name == plan.optional and not _has_module(m) for m in plan.unit.members):
@@ -213,11 +213,41 @@ class _Writer:
             path = leaf.data.get("path") or leaf.node
             if tie is None or not _inside(tie.path, prefix) or not _inside(path, prefix):
                 continue
-            own, other = (_relative(p, prefix) for p in (path, tie.path))
-            if own.split(".")[0] == other.split(".")[0] and "." in own and "." in other:
-                continue  # a class further in has both
-            lines.append(f"        {_access(own)}.weight = {_access(other)}.{tie.name}")
+            own, other = (_relative(p, prefix).split(".") for p in (path, tie.path))
+            if self._meet_further_in(plan.unit, own, other):
+                continue
+            left, right = (self._access(plan.unit, parts) for parts in (own, other))
+            lines.append(f"        {left}.weight = {right}.{tie.name}")
         return list(dict.fromkeys(lines))
+
+    def _meet_further_in(self, unit: Unit, own: list[str], other: list[str]) -> bool:
+        """Whether a class inside this one has both modules, so that it ties them."""
+        for one, two in zip(own[:-1], other[:-1], strict=False):
+            member = next((m for m in unit.members if m.name == one), None)
+            if one != two or not isinstance(member, Unit):
+                return False
+            if not is_inline(member):
+                return True
+            unit = member
+        return False
+
+    def _access(self, unit: Unit, parts: list[str]) -> str:
+        """``self.encoder[0].embed`` for a path inside a module call."""
+        text = "self"
+        current: Leaf | Unit | None = unit
+        for part in parts:
+            keyed = (
+                isinstance(current, Unit)
+                and not is_inline(current)
+                and self._is_keyed(self.by_scope[current.key])
+            )
+            if part.isdigit():
+                text += f'["{part}"]' if keyed else f"[{part}]"
+            else:
+                text += f".{part}"
+            inside = current.members if isinstance(current, Unit) else []
+            current = next((m for m in inside if m.name == part), None)
+        return text
 
     def _construct(self, plan: ClassPlan, member: Leaf | Unit, at: SlotId) -> str:
         if isinstance(member, Unit):
@@ -404,11 +434,3 @@ def _inside(path: str, prefix: str) -> bool:
 
 def _relative(path: str, prefix: str) -> str:
     return path[len(prefix) + 1 :] if prefix else path
-
-
-def _access(path: str) -> str:
-    """``self.encoder[0].embed`` for a path."""
-    text = "self"
-    for part in path.split("."):
-        text += f"[{part}]" if part.isdigit() else f".{part}"
-    return text
