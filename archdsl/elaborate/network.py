@@ -496,12 +496,11 @@ def _visits(context: Context) -> None:
     if not context.visits:
         return
     graph = context.graph
-    alive = graph.subgraph(live_nodes(graph))
     for visit in context.visits:
         around = {s.id for s in walk_scopes(graph, visit.inside)}
         around -= {s.id for s in walk_scopes(graph, visit.outside)}
-        nodes = [node for node in visit.nodes if node in alive]
-        before, after = (_reached(step, nodes) for step in (alive.predecessors, alive.successors))
+        ways = (graph.predecessors, graph.successors)
+        before, after = (_reached(step, visit.nodes) for step in ways)
         for scope in _scopes_of(graph, before) & _scopes_of(graph, after) & around:
             left = graph.graph["scopes"][scope].path
             context.report(

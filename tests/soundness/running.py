@@ -166,6 +166,8 @@ STRICTER = {
     "an empty tensor": "a size of 0 is refused everywhere; torch computes on nothing, mostly",
     "a stretched axis": "a merge is of equal shapes; torch would repeat an axis of 1",
     "nothing but padding": "a pad must leave something of its input; torch would give zeros",
+    "unequal parts": "chunk of a free size is equal parts, so that their sizes can be told",
+    "an axis that stays": "squeeze takes its axis away; torch would leave one that is not 1",
     "a carried state": "a scan keeps the shape of its state, though its body may not look at it",
 }
 """Why sizes may be refused that torch would run: rules that are meant."""
@@ -185,13 +187,19 @@ def allowed(found: Accepted, sizes: Mapping[str, int]) -> str | None:
         if op_of(graph, node).variadic and any(1 in t for t in given) and len(given) > 1:
             return "a stretched axis"
     failing = [c for c in solution.conditions if not holds(c, sizes)]
-    for rule, reason in (
-        ("a carried state", "a carried state"),
-        ("nothing but padding", "constant p"),
-    ):
+    for rule, reason in REASONS.items():
         if all(c.reason.startswith(reason) for c in failing):
             return rule
     return None
+
+
+REASONS = {
+    "a carried state": "a carried state",
+    "nothing but padding": "constant padding",
+    "unequal parts": "chunk makes",
+    "an axis that stays": "squeeze drops",
+}
+"""What the conditions of some of those rules give as their reason."""
 
 
 def at(told: Tensor, sizes: Mapping[str, int]) -> tuple[int, ...]:
