@@ -73,7 +73,7 @@ soundness: setup
 
 # One process, so that measurements do not disturb one another.
 bench: setup
-	$(BIN)/python -m pytest -m bench -s $(ARGS)
+	@for file in benchmarks/*.py; do $(BIN)/python "$$file" || exit 1; done
 
 clean:
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
