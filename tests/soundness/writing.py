@@ -515,7 +515,7 @@ class Writer:
         return f"{label}: {text}", outputs
 
     def weight(self, text: str, x: Tensor, y: Type) -> tuple[int, ...] | None:
-        if y is None or "tie" in text or not y.rank:
+        if y is None or "tie" in text or not y.rank or not x.rank:
             return None
         last = y.dims[-1]
         if text.startswith("linear(") and isinstance(last, int) and isinstance(x.dims[-1], int):
