@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -183,6 +184,15 @@ def std_sources() -> Iterator[Source]:
             yield Source(f"std/{entry.name}", entry.read_text(encoding="utf-8"))
 
 
+@functools.cache
+def _std_names() -> dict[str, Any]:
+    """What ``std`` declares, read once."""
+    names: dict[str, Any] = {}
+    for source in std_sources():
+        names.update(_Reader(None).specification(source, None).env.names)
+    return names
+
+
 class _Reader:
     """Reads a file and its imports, each once."""
 
@@ -190,7 +200,6 @@ class _Reader:
         self.root = root
         self.done: dict[Path, Specification] = {}
         self.open: list[Path] = []
-        self._std: dict[str, Any] | None = None
 
     def specification(self, source: Source, path: Path | None) -> Specification:
         file = parse(source)
@@ -263,7 +272,7 @@ class _Reader:
             env.names[name] = UNKNOWN  # until it is found: no use of it is another mistake
             wanted.append((name, span))
         if declaration.is_std:
-            where, names = "std", self._std_names()
+            where, names = "std", _std_names()
         else:
             where, file = declaration.module, self._file(declaration, path)
             names = file.env.names
@@ -283,13 +292,6 @@ class _Reader:
                     help=f"did you mean {meant}?" if meant else "",
                 )
             )
-
-    def _std_names(self) -> dict[str, Any]:
-        if self._std is None:
-            self._std = {}
-            for source in std_sources():
-                self._std.update(self.specification(source, None).env.names)
-        return self._std
 
     def _file(self, declaration: ast.Import, path: Path | None) -> Specification:
         span = declaration.module_span
