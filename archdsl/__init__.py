@@ -11,7 +11,8 @@
 [3]
 """
 
-from archdsl.builder import Builder, Flow, block
+from typing import TYPE_CHECKING, Any
+
 from archdsl.compiler import (
     Report,
     check,
@@ -26,6 +27,9 @@ from archdsl.compiler import (
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.ops.op import Op, layer
 from archdsl.specification import Specification, load, loads
+
+if TYPE_CHECKING:
+    from archdsl.builder import Builder, Flow, block
 
 __version__ = "0.1.0"
 
@@ -50,3 +54,12 @@ __all__ = [
     "onnx",
     "source",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The builder is loaded when it is asked for: the command line has no use for it."""
+    if name not in ("Builder", "Flow", "block"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from archdsl import builder
+
+    return getattr(builder, name)

@@ -71,6 +71,15 @@ def test_writing_the_source_loads_nothing_heavy(tmp_path: Path) -> None:
     assert heavy_after(code, f"{path}:tiny") == set()
 
 
+def test_the_command_line_leaves_the_builder_alone() -> None:
+    shown = run_python("import archdsl.cli, sys\nprint('archdsl.builder' in sys.modules)")
+    assert shown.strip() == "False"
+    shown = run_python(
+        "import archdsl, sys\narchdsl.Builder\nprint('archdsl.builder' in sys.modules)"
+    )
+    assert shown.strip() == "True"
+
+
 def test_a_heavy_import_would_be_seen() -> None:
     assert "torch" in heavy_after("import archdsl, torch")
 

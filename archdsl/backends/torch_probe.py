@@ -21,7 +21,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.diagnostics import suggest
-from archdsl.ops import foreign
 from archdsl.ops.arguments import OpError
 from archdsl.ops.foreign import Answer, Value
 from archdsl.ops.op import Tensor
@@ -56,11 +55,6 @@ REFUSED = {
     **dict.fromkeys(("RNNBase", "RNNCellBase"), "use rnn, lstm or gru"),
     **{name: f"use {ours}" for name, ours in OURS.items()},
 }
-
-
-def install() -> None:
-    """Let this module answer for ``nn.…`` layers."""
-    foreign.set_probe(probe)
 
 
 def probe(

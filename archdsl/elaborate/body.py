@@ -7,10 +7,9 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Span, suggest
 from archdsl.elaborate import forms
-from archdsl.elaborate.calls import Site, arriving, run_layer
+from archdsl.elaborate.calls import Site, run_layer
 from archdsl.elaborate.context import BlockCall, Context, Visit
 from archdsl.elaborate.expressions import (
-    bind_arguments,
     callable_of,
     evaluate,
     no_tensor,
@@ -433,6 +432,3 @@ def _replay(context: Context, label: LabelRef, env: Env) -> list[TensorRef]:
         replay=True,
     )
     return forms.run(context, operation, again, inner)
-
-
-__all__ = ["arriving", "bind_arguments", "run_body", "run_stage", "unknown_name"]

@@ -17,7 +17,7 @@ from archdsl.elaborate.expressions import (
     is_choice_only,
     no_tensor,
 )
-from archdsl.elaborate.hints import hints_of
+from archdsl.elaborate.hints import hints_of, parameter_hint
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
     UNKNOWN,
@@ -414,9 +414,12 @@ def _run_block(context: Context, layer: LayerValue, block: BlockDef, site: Site)
                 help="a recursive block needs an `if` that ends it",
             )
         )
-    env, inputs = _bind_parameters(context, layer, block, site)
+    bound, named = _sort_block_arguments(layer, definition, site)
+    env = _parameter_names(context, block, bound, site)
+    inputs = _check_inputs(definition, named, site)
+    if not inputs and site.it is not None:
+        env.it = site.it
     arguments = {p.name: env.names[p.name] for p in definition.parameters}
-    bound = _bound_parameters(layer, definition)
     frame = context.enter(
         Scope(
             id=site.path,
@@ -474,18 +477,10 @@ def _literal_defaults(definition: ast.Definition) -> dict[str, Any]:
     }
 
 
-def _bound_parameters(layer: LayerValue, definition: ast.Definition) -> dict[str, Bound]:
-    names = [p.name for p in definition.parameters]
-    bound = dict(zip(names, layer.positional, strict=False))
-    bound.update({k: v for k, v in layer.named.items() if k in names})
-    return bound
-
-
-def _bind_parameters(
-    context: Context, layer: LayerValue, block: BlockDef, site: Site
-) -> tuple[Env, dict[str, TensorRef]]:
-    """The environment of a block's body, and the further inputs that were named."""
-    definition = block.definition
+def _sort_block_arguments(
+    layer: LayerValue, definition: ast.Definition, site: Site
+) -> tuple[dict[str, Bound], dict[str, TensorRef]]:
+    """The parameters that a call of a block gives, and the tensors that it names."""
     names = [p.name for p in definition.parameters]
     declared = _declared_inputs(definition)
     positional = list(layer.positional)
@@ -507,16 +502,7 @@ def _bind_parameters(
     bound = dict(zip(names, positional, strict=False))
     for name, argument in layer.named.items():
         if name in declared[1:] or (name in declared and name not in names):
-            if not isinstance(argument.value, TensorRef):
-                raise Stop(
-                    Diagnostic(
-                        "bad-argument",
-                        f"{name} of {definition.name} must be a tensor,"
-                        f" not {describe(argument.value)}",
-                        span=argument.span,
-                    )
-                )
-            inputs[name] = argument.value
+            inputs[name] = _tensor_argument(definition, name, argument)
         elif name not in names:
             meant = suggest(name, [*names, *declared[1:]])
             raise Stop(
@@ -532,6 +518,26 @@ def _bind_parameters(
             raise given_twice(name, argument.span, bound[name].span)
         else:
             bound[name] = argument
+    return bound, inputs
+
+
+def _tensor_argument(definition: ast.Definition, name: str, argument: Bound) -> TensorRef:
+    if isinstance(argument.value, TensorRef):
+        return argument.value
+    raise Stop(
+        Diagnostic(
+            "bad-argument",
+            f"{name} of {definition.name} must be a tensor, not {describe(argument.value)}",
+            span=argument.span,
+        )
+    )
+
+
+def _parameter_names(
+    context: Context, block: BlockDef, bound: Mapping[str, Bound], site: Site
+) -> Env:
+    """The environment of a block's body, with its parameters bound."""
+    definition = block.definition
     env = Env(block.env, kind="block")
     for parameter in definition.parameters:
         if parameter.name in bound:
@@ -550,10 +556,18 @@ def _bind_parameters(
                     help=f"give it: {definition.name}({parameter.name} = …)",
                 )
             )
+        env.hints[parameter.name] = parameter_hint(parameter, env, parameter.name in bound)
         env.names[parameter.name] = value
-        env.hints[parameter.name] = ast.Name(parameter.span, parameter.name)
+    return env
+
+
+def _check_inputs(
+    definition: ast.Definition, inputs: dict[str, TensorRef], site: Site
+) -> dict[str, TensorRef]:
+    """The tensors that a block declares, the first of them what arrives."""
+    declared = _declared_inputs(definition)
     if site.it is not None and declared:
-        inputs.setdefault(declared[0], site.it)
+        inputs = {declared[0]: site.it, **inputs}
     for name in declared:
         if name not in inputs:
             raise Stop(
@@ -564,9 +578,7 @@ def _bind_parameters(
                     help=f"name it: {definition.name}(…, {name} = …)",
                 )
             )
-    if not declared and site.it is not None:
-        env.it = site.it
-    return env, inputs
+    return inputs
 
 
 def default_value(context: Context, expr: ast.Expr, env: Env) -> Any:

@@ -13,7 +13,7 @@ from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import UNKNOWN_TENSOR, Env, Poisoned, Stop, TensorRef
 from archdsl.graph import Graph, Scope, Source, connect, new_graph
 from archdsl.ops.arguments import OpError
-from archdsl.ops.op import Need, Op, Tensor, show_value
+from archdsl.ops.op import Need, Op, show_value
 from archdsl.syntax import ast
 
 MOST_NODES = 50_000
@@ -74,15 +74,6 @@ class Module:
     op: Op
     weights: Mapping[str, tuple[int, ...]]
     span: Span | None
-
-
-@dataclass
-class Place:
-    """Where a stage stands: its frame of names, its environment, its place in the text."""
-
-    frame: Frame
-    env: Env
-    span: Span
 
 
 @dataclass(frozen=True)
@@ -324,8 +315,3 @@ class TooLarge(Exception):
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.message)
         self.diagnostic = diagnostic
-
-
-def known_type(tensor: TensorRef) -> Tensor:
-    """The type of a tensor that is known; raises Poisoned otherwise."""
-    return tensor.known()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import show_shape
-from archdsl.elaborate.calls import Site, arriving, mend_merge, run_layer
-from archdsl.elaborate.context import MOST_NODES, Context, TooLarge
+from archdsl.elaborate.calls import Site, mend_merge, run_layer
+from archdsl.elaborate.context import MOST_NODES, Context
 from archdsl.elaborate.expressions import (
     bind_targets,
     elements,
@@ -450,8 +449,6 @@ def _mend_branch(paths: Sequence[tuple[TensorRef, Span]]) -> str:
 
 # U-Nets ---------------------------------------------------------------------------
 
-UNET_PARTS = ("encode", "down", "bottom", "up", "join", "decode")
-
 
 def _unet(context: Context, form: ast.UNet, env: Env, frame: Frame) -> list[TensorRef]:
     levels = list(elements(form.iterable, env, context.budget))
@@ -652,5 +649,3 @@ _FORMS: dict[type, Callable[[Context, Any, Env, Frame], list[TensorRef]]] = {
     ast.UNet: _unet,
     ast.Scan: _scan,
 }
-
-__all__ = ["Label", "TooLarge", "arriving", "merge", "replace", "run"]

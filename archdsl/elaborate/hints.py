@@ -124,3 +124,15 @@ def hints_of(bound: Mapping[str, Bound], env: Env) -> dict[str, ast.Expr]:
         if closed is not None and not isinstance(closed, ast.Literal_):
             result[name] = closed
     return result
+
+
+def parameter_hint(parameter: ast.Parameter, env: Env, given: bool) -> ast.Expr:
+    """What a parameter stands for in hints: itself, or a default that follows from others.
+
+    ``padding = kernel // 2`` left at its default is no number of its own.
+    """
+    if not given and parameter.default is not None:
+        closed = close(parameter.default, env)
+        if closed is not None and not isinstance(closed, ast.Literal_):
+            return closed
+    return ast.Name(parameter.span, parameter.name)

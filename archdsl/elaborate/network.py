@@ -23,6 +23,7 @@ from archdsl.elaborate.expressions import (
     given_twice,
     refuse_it,
 )
+from archdsl.elaborate.hints import parameter_hint
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
     UNKNOWN,
@@ -261,8 +262,8 @@ def _bind_parameters(
                     f" = {definition.name}({parameter.name} = …)",
                 )
             )
+        env.hints[parameter.name] = parameter_hint(parameter, env, parameter.name in bound)
         env.names[parameter.name] = value
-        env.hints[parameter.name] = ast.Name(parameter.span, parameter.name)
     return env
 
 

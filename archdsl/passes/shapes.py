@@ -302,6 +302,3 @@ def output_types(graph: Graph) -> dict[str, Tensor]:
         (graph.nodes[node].get("names") or (node,))[0] or node: graph.nodes[node]["types"][0]
         for node in outputs(graph)
     }
-
-
-__all__ = ["Source", "conditions_of", "infer_shapes", "input_types", "output_types"]

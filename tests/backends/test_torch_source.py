@@ -195,3 +195,45 @@ TIED = "linear(3) -> first: linear(2) -> linear(3) -> linear(2, tie = first.weig
 def test_tied_weights_are_one_inside_a_sequence(text: str) -> None:
     part = archdsl.compile(archdsl.loads(text)).get_submodule("part1")
     assert part.get_parameter("3.weight") is part.get_parameter("first.weight")
+
+
+def test_a_default_that_follows_from_another_parameter_is_none_of_its_own() -> None:
+    source = _source(
+        """
+        block unit(width, kernel = 3, padding = kernel // 2) { conv(width, kernel, 1, padding) }
+        network n { input x: [3, 32, 32]; unit(8) -> unit(16, kernel = 5) }
+        """
+    )
+    assert "def __init__(self, in_channels: int, width: int, kernel: int = 3) -> None:" in source
+    assert "padding=kernel // 2" in source
+
+
+def test_where_one_call_gives_it_the_parameter_stays() -> None:
+    source = _source(
+        """
+        block unit(width, kernel = 3, padding = kernel // 2) { conv(width, kernel, 1, padding) }
+        network n { input x: [3, 32, 32]; unit(8) -> unit(16, kernel = 5, padding = 0) }
+        """
+    )
+    assert source.count("class Unit") == 1
+    assert "padding=padding" in source
+
+
+def test_tensors_that_lead_a_call_are_no_parameters_of_the_class() -> None:
+    source = _source(
+        """
+        block gate(width, drop = 0.0) {
+            input main, other
+            concat(main, other) -> linear(width) -> dropout(drop)
+        }
+        network n {
+            input x: [4]
+            input y: [5]
+            gate(x, y, 8, drop = 0.5) as one
+            gate(x, one, 16)
+        }
+        """
+    )
+    assert source.count("class Gate") == 1
+    assert "self.gate1 = Gate(4, 5, 8, drop=0.5)" in source
+    assert "self.gate2 = Gate(4, 8, 16)" in source

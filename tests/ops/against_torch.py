@@ -18,13 +18,14 @@ from torch import nn
 import archdsl.ops  # noqa: F401  # fills the registry
 from archdsl.backends import torch_probe
 from archdsl.dims import Size, evaluate, symbol
+from archdsl.ops import foreign
 from archdsl.ops.arguments import Choice
 from archdsl.ops.op import Need, Op, Tensor, build, find, signature
 from archdsl.ops.torch_text import Code, Construct, Verbatim
 
 BATCH = 3
 
-torch_probe.install()  # nn.… layers ask torch
+foreign.set_probe(torch_probe.probe)  # nn.… layers ask torch
 
 
 def make(name: str, /, **arguments: Any) -> Op:

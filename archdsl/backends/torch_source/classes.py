@@ -277,15 +277,17 @@ class _Planner:
     def _unit_slots(self, units: list[Unit], at: SlotId) -> Iterator[Slot]:
         plan = self.by_scope[units[0].key]
         indices = [self._instance(u) for u in units]
+        written = _distinct([u.scope.hints for u in units])
         for parameter in plan.parameters:
-            hint = units[0].scope.hints.get(parameter.name)
-            if hint is None and units[0].scope.kind == "group":
-                hint = ast.Name(units[0].scope.span, parameter.name)  # type: ignore[arg-type]  # a place is not needed here
+            hints = written.get(parameter.name, ())
+            if not hints and units[0].scope.kind == "group":
+                # a group stands in its block: what the block calls it, it calls it too
+                hints = (ast.Name(units[0].scope.span, parameter.name),)  # type: ignore[arg-type]  # a place is not needed here
             follows = units[0].inputs[parameter.follows[0]] if parameter.follows else None
             values = [parameter.values[i] for i in indices]
             arrives = units[0].inputs[0] if units[0].inputs else None
             at_slot = (*at, parameter.name)
-            yield Slot(at_slot, parameter.name, values, hint, follows, False, arrives)
+            yield Slot(at_slot, parameter.name, values, hints, follows, False, arrives)
 
     def _instance(self, unit: Unit) -> int:
         """Which instance of its class a unit is; one that runs again is its first run."""
@@ -298,6 +300,17 @@ class _Planner:
             for i, u in enumerate(plan.units)
             if (u.variant, u.scope.path) == (unit.variant, unit.scope.path)
         )
+
+
+def _distinct(rows: Sequence[Mapping[str, ast.Expr]]) -> dict[str, tuple[ast.Expr, ...]]:
+    """The expressions that arguments were written as in any of several instances."""
+    found: dict[str, tuple[ast.Expr, ...]] = {}
+    for row in rows:
+        for name, expr in row.items():
+            known = found.get(name, ())
+            if not any(expr is other or expr == other for other in known):
+                found[name] = (*known, expr)
+    return found
 
 
 def _construct_shape(call: Construct | None) -> Any:
@@ -318,7 +331,7 @@ def _construct_shape(call: Construct | None) -> Any:
 
 def _leaf_slots(leaves: list[Leaf], at: SlotId) -> Iterator[Slot]:
     first = leaves[0]
-    hints: Mapping[str, ast.Expr] = first.data.get("hints") or {}
+    hints = _distinct([leaf.data.get("hints") or {} for leaf in leaves])
     written = first.op.arguments
     follows = first.inputs[0] if first.inputs else None
     calls = [leaf.code.module for leaf in leaves]
@@ -329,13 +342,13 @@ def _leaf_slots(leaves: list[Leaf], at: SlotId) -> Iterator[Slot]:
                 yield replace(slot, arrives=follows)
     for name in first.code.constants:
         values = [leaf.code.constants[name] for leaf in leaves]
-        yield Slot((*at, "c", name), name, values, hints.get(name), None, True, follows)
+        yield Slot((*at, "c", name), name, values, hints.get(name, ()), None, True, follows)
 
 
 def _argument_slots(
     row: list[Argument],
     at: SlotId,
-    hints: Mapping[str, ast.Expr],
+    hints: Mapping[str, tuple[ast.Expr, ...]],
     written: Mapping[str, Any],
     follows: Source | None,
 ) -> Iterator[Slot]:
@@ -350,7 +363,7 @@ def _argument_slots(
         at,
         first.name,
         [a.value for a in row],
-        hints.get(first.name),
+        hints.get(first.name, ()),
         None if known else follows,
         known,
     )

@@ -100,35 +100,42 @@ class ConstantSolver:
         self.by_values.setdefault(_vector(slot.values), text)
 
     def _by_hint(self, slot: Slot) -> str | None:
-        names = set() if slot.hint is None else expression_names(slot.hint)
-        if slot.hint is None or not names:
-            return None
+        """One of the ways in which the constant was written, where it holds everywhere."""
+        return next(filter(None, (self._try_hint(slot, hint) for hint in slot.hints)), None)
+
+    def _try_hint(self, slot: Slot, hint: ast.Expr) -> str | None:
+        names = expression_names(hint)
         own = {n for n in names if not n.startswith("it.")}
-        if self.is_network and not own <= self.varied:
+        if not names or (self.is_network and not own <= self.varied):
             return None
         # `it` is what arrives at the stage, or at the block where a `let` asked for it
         arriving = [slot.arrives, *self.plan.unit.inputs[:1]] if names - own else [None]
         for tensor in dict.fromkeys(arriving):
             sizes = {n: self._size(tensor, _WHICH[n]) for n in names - own if tensor}
-            if None not in sizes.values() and self._comes_to(slot, own, sizes):
-                found = self._write_hint(slot.hint, tensor, names - own)
+            if None not in sizes.values() and self._comes_to(slot.values, hint, own, sizes):
+                found = self._write_hint(hint, tensor, names - own)
                 if found is not None:
                     for name in own:
                         self._block_parameter(name)
                     return found
         return None
 
-    def _comes_to(self, slot: Slot, own: set[str], sizes: Mapping[str, list[Any] | None]) -> bool:
-        """Whether a hint has the slot's value in every instance, at the given sizes of ``it``."""
-        assert slot.hint is not None
-        for index, value in enumerate(slot.values):
+    def _comes_to(
+        self,
+        values: Sequence[Any],
+        hint: ast.Expr,
+        own: set[str],
+        sizes: Mapping[str, list[Any] | None],
+    ) -> bool:
+        """Whether a hint has the values in every instance, at the given sizes of ``it``."""
+        for index, value in enumerate(values):
             if value is ANY:
                 continue
-            environment = {n: self.environments[index].get(n, slot) for n in own}
+            environment = {n: self.environments[index].get(n, _FAILED) for n in own}
             environment.update({n: row[index] for n, row in sizes.items() if row})
             if not all(_is_scalar(v) for v in environment.values()):
                 return False
-            if not same(_evaluate(slot.hint, environment), value):
+            if not same(_evaluate(hint, environment), value):
                 return False
         return True
 

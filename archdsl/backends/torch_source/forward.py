@@ -50,7 +50,6 @@ class Forward:
         self.parameters: list[str] = []
         self.last_shape = ""
         self.shows_shapes = sum(not unit.variant for unit in plan.units) == 1
-        self.loops: dict[str, tuple[str, str]] = {}
         self.pinned: set[str] = set()
         self.states: dict[Source, str] = {}
         """Tensors that a scan starts from, and what it calls them."""

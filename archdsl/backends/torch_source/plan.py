@@ -39,7 +39,8 @@ class Slot:
     id: SlotId
     name: str
     values: list[Any]
-    hint: ast.Expr | None = None
+    hints: tuple[ast.Expr, ...] = ()
+    """The ways in which it was written, in one instance or another."""
     follows: Source | None = None
     """In the first instance: the tensor whose channels or features it may follow from."""
     written: bool = False

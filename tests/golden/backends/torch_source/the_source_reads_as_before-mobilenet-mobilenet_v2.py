@@ -13,7 +13,6 @@ class ConvBn(nn.Sequential):
         self,
         in_channels: int,
         width: int,
-        padding: int,
         kernel: int = 3,
         stride: int = 1,
         groups: int = 1,
@@ -24,7 +23,7 @@ class ConvBn(nn.Sequential):
                 width,
                 kernel_size=kernel,
                 stride=stride,
-                padding=padding,
+                padding=(kernel - 1) // 2,
                 groups=groups,
                 bias=False,
             ),
@@ -42,7 +41,7 @@ class InvertedResidual(nn.Module):
         super().__init__()
         hidden = expansion * in_channels
         self.conv = nn.Sequential(
-            ConvBn(in_channels, hidden, 1, stride=stride, groups=hidden),
+            ConvBn(in_channels, hidden, stride=stride, groups=hidden),
             nn.Conv2d(hidden, width, kernel_size=1, bias=False),
             nn.BatchNorm2d(width),
         )
@@ -65,8 +64,8 @@ class InvertedResidual2(nn.Module):
         super().__init__()
         hidden = expansion * in_channels
         self.conv = nn.Sequential(
-            ConvBn(in_channels, hidden, 0, kernel=1),
-            ConvBn(hidden, hidden, 1, stride=stride, groups=hidden),
+            ConvBn(in_channels, hidden, kernel=1),
+            ConvBn(hidden, hidden, stride=stride, groups=hidden),
             nn.Conv2d(hidden, width, kernel_size=1, bias=False),
             nn.BatchNorm2d(width),
         )
@@ -83,7 +82,7 @@ class MobilenetV2(nn.Module):
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            ConvBn(3, 32, 1, stride=2),
+            ConvBn(3, 32, stride=2),
             InvertedResidual(32, 16, 1),
             InvertedResidual2(16, 24, 6, stride=2),
             InvertedResidual2(24, 24, 6, residual=True),
@@ -99,7 +98,7 @@ class MobilenetV2(nn.Module):
             InvertedResidual2(160, 160, 6, residual=True),
             InvertedResidual2(160, 160, 6, residual=True),
             InvertedResidual2(160, 320, 6),
-            ConvBn(320, 1280, 0, kernel=1),
+            ConvBn(320, 1280, kernel=1),
         )
         self.global_avg_pool1 = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(

@@ -13,7 +13,6 @@ class ConvBn(nn.Sequential):
         self,
         in_channels: int,
         width: int,
-        padding: int,
         kernel: int = 3,
         stride: int = 1,
         groups: int = 1,
@@ -24,7 +23,7 @@ class ConvBn(nn.Sequential):
                 width,
                 kernel_size=kernel,
                 stride=stride,
-                padding=padding,
+                padding=(kernel - 1) // 2,
                 groups=groups,
                 bias=False,
             ),
@@ -38,8 +37,8 @@ class DoubleConv(nn.Module):
 
     def __init__(self, in_channels: int, width: int) -> None:
         super().__init__()
-        self.conv_bn1 = ConvBn(in_channels, width, 1)
-        self.conv_bn2 = ConvBn(width, width, 1)
+        self.conv_bn1 = ConvBn(in_channels, width)
+        self.conv_bn2 = ConvBn(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv_bn1(x)
