@@ -11,10 +11,10 @@ INSTALLED := $(VENV)/installed
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PYTEST    := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup try test check fmt lint type golden docs soundness bench clean
+.PHONY: help setup try test check fmt lint type golden docs gallery soundness bench clean
 
 help:
-	@echo 'make try        check, compile and run ResNet-50 from its specification'
+	@echo 'make try        check, draw, count, compile and run ResNet-50 from its specification'
 	@echo 'make test       the tests                   (ARGS="-k unet" for some of them)'
 	@echo 'make check      lint, type and test: what CI runs'
 	@echo 'make fmt        format the code, and mend what can be mended'
@@ -22,6 +22,7 @@ help:
 	@echo 'make type       mypy --strict'
 	@echo 'make golden     rewrite the golden files; read the difference before committing it'
 	@echo 'make docs       write anew what is made of docs/: layers, zoo, diagnostics, shown output'
+	@echo 'make gallery    draw the pictures of docs/gallery.md anew; look at them before committing them'
 	@echo 'make soundness  random specifications by the thousand  (EXAMPLES=20000)'
 	@echo 'make bench      measure time and memory'
 	@echo 'make setup      only the environment, in $(VENV)'
@@ -40,6 +41,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 try: setup
 	$(BIN)/archdsl check specs/resnet.arch:resnet50
 	@mkdir -p build
+	$(BIN)/archdsl draw specs/resnet.arch:resnet50 -o build/resnet50.svg
+	$(BIN)/archdsl summary specs/resnet.arch:resnet50
 	$(BIN)/archdsl compile specs/resnet.arch:resnet50 -o build/resnet50.py
 	$(BIN)/python examples/resnet50.py
 
@@ -68,11 +71,16 @@ docs: setup
 	$(PYTEST) --update-golden -q tests/test_docs.py tests/errors/test_codes.py
 	@git status --short docs
 
+gallery: setup
+	$(PYTEST) --update-golden -q tests/test_gallery.py
+	@git status --short docs/gallery.md docs/gallery
+
 soundness: setup
 	ARCHDSL_EXAMPLES=$(EXAMPLES) $(PYTEST) -m soundness $(ARGS)
 
 # One process, so that measurements do not disturb one another.
 bench: setup
+	@$(PIP) install -c constraints.txt torchinfo torchview
 	@for file in benchmarks/*.py; do $(BIN)/python "$$file" || exit 1; done
 
 clean:

@@ -13,20 +13,27 @@
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.compiler import (
-    Report,
-    check,
-    compile,  # noqa: A004 - the command's name; who imports it by itself knows
-    fmt,
-    graph,
-    layers,
-    new,
-    onnx,
-    source,
-)
-from archdsl.diagnostics import ArchError, Diagnostic
-from archdsl.ops.op import Op, layer
-from archdsl.specification import Specification, load, loads
+from archdsl.collector import collection_paused
+
+with collection_paused():  # what is imported stays: to look through it is a fifth of the time
+    from archdsl.compiler import (
+        Report,
+        check,
+        compile,  # noqa: A004 - the command's name; who imports it by itself knows
+        diff,
+        draw,
+        fmt,
+        graph,
+        layers,
+        new,
+        onnx,
+        optimize,
+        source,
+        summary,
+    )
+    from archdsl.diagnostics import ArchError, Diagnostic
+    from archdsl.ops.op import Op, layer
+    from archdsl.specification import Specification, load, loads
 
 if TYPE_CHECKING:
     from archdsl.builder import Builder, Flow, block
@@ -44,6 +51,8 @@ __all__ = [
     "block",
     "check",
     "compile",
+    "diff",
+    "draw",
     "fmt",
     "graph",
     "layer",
@@ -52,7 +61,9 @@ __all__ = [
     "loads",
     "new",
     "onnx",
+    "optimize",
     "source",
+    "summary",
 ]
 
 

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import sys
-import traceback
 from typing import Any, NoReturn
 
 import click
 
 import archdsl
-from archdsl.commands.check import check_command
-from archdsl.commands.compile import compile_command
+from archdsl.collector import collection_paused
 from archdsl.commands.examples import examples
-from archdsl.commands.fmt import fmt_command
-from archdsl.commands.graph import graph_command
-from archdsl.commands.layers import layers_command
 from archdsl.commands.messages import exit_code_of, tell, tell_kept
-from archdsl.commands.new import new_command
 from archdsl.diagnostics import ArchError
+
+COMMANDS = ("check", "compile", "diff", "draw", "fmt", "graph", "layers", "new", "summary")
+"""Each is ``NAME_command`` in archdsl/commands/NAME.py, which is imported when it is called."""
 
 INTERRUPTED, BROKEN_PIPE, OUR_FAULT = 130, 141, 70
 
 
 class _Commands(click.Group):
     """The group of all commands, which ends with an exit code whatever happens."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        with collection_paused():
+            module = importlib.import_module(f"archdsl.commands.{cmd_name}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         if os.environ.get("NO_COLOR"):
@@ -80,19 +90,9 @@ def cli(debug: bool) -> None:
     """
 
 
-for _command in (
-    check_command,
-    compile_command,
-    fmt_command,
-    graph_command,
-    layers_command,
-    new_command,
-):
-    cli.add_command(_command)
-
-
 def main() -> NoReturn:
     """What the command ``archdsl`` runs."""
+    gc.freeze()  # what is imported stays: no collection need look through it
     cli(prog_name="archdsl")
     raise AssertionError  # a group ends the program
 
@@ -114,6 +114,8 @@ def _close_output() -> None:
 def _report_bug(problem: Exception) -> int:
     """The last resort: a bug is a line, and a traceback for who asks."""
     if "--debug" in sys.argv:
+        import traceback
+
         traceback.print_exception(problem)
     first = (str(problem).strip() or "no message").splitlines()[0]
     click.echo(

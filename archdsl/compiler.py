@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
-import networkx as nx
-
-from archdsl.backends.torch_source import generate
 from archdsl.conditions import Solution
 from archdsl.diagnostics import ArchError, Diagnostic, Source
 from archdsl.elaborate.network import Elaborated
-from archdsl.graph import Graph, inputs_of, op_of, type_of
+from archdsl.graph import Graph, op_of, types_into
 from archdsl.ops import foreign
-from archdsl.ops.op import Tensor
+from archdsl.ops.op import Tensor, outcome
 from archdsl.passes.cost import Cost, count_cost
 from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
 from archdsl.passes.structure import find_leftovers
-from archdsl.reference import describe_layer, list_layers
 from archdsl.specification import LARGEST_FILE, Specification, load, loads, read
 from archdsl.syntax.parser import parse
-from archdsl.syntax.printer import format_source
-from archdsl.zoo import find_in_zoo, list_zoo
 
 if TYPE_CHECKING:
     from torch import Tensor as TorchTensor
     from torch import nn
+
+    from archdsl.backends.dot import Layout
+    from archdsl.backends.summary import Summary
+    from archdsl.passes.differences import Comparison, Status
+    from archdsl.picture import Picture, Style
 
 Target: TypeAlias = "str | os.PathLike[str] | Graph | Specification"
 
@@ -63,7 +62,7 @@ def check(target: Target, /, **parameters: Any) -> Report:
     network to look at (no such file, a syntax error).
     """
     found = _elaborate(target, parameters)
-    if isinstance(target, nx.Graph):
+    if _is_graph(target):
         try:
             checked = infer_shapes(found.graph)
             found = Elaborated(checked, tuple(find_leftovers(checked)))
@@ -94,11 +93,13 @@ def graph(target: Target, /, **parameters: Any) -> Graph:
     found = _elaborate(target, parameters)
     if found.failed:
         raise ArchError(found.diagnostics)
-    return infer_shapes(found.graph) if isinstance(target, nx.Graph) else found.graph
+    return infer_shapes(found.graph) if _is_graph(target) else found.graph
 
 
 def source(target: Target, /, **parameters: Any) -> str:
     """The PyTorch source of a network, a file of its own that needs torch alone."""
+    from archdsl.backends.torch_source import generate
+
     return generate(graph(target, **parameters)).text
 
 
@@ -111,11 +112,15 @@ def compile(
 ) -> nn.Module:
     """The network as an ``nn.Module``, made by executing its source.
 
-    ``weights`` (a state_dict, or a file of one) takes the place of initialization.
+    ``weights`` (a state_dict, or a file of one) takes the place of initialization; its tensors
+    are copied. The source of the same network is written and executed once in a process.
     """
     from archdsl.backends.torch_module import make_module
 
-    return make_module(graph(target, **parameters), weights=weights)
+    found = _elaborate(target, parameters)
+    if found.failed:
+        raise ArchError(found.diagnostics)
+    return make_module(found.graph, weights=weights, checked=not _is_graph(target))
 
 
 def onnx(
@@ -131,11 +136,116 @@ def onnx(
     return export_onnx(graph(target, **parameters), weights=weights)
 
 
+def optimize(
+    model: nn.Module,
+    example: TorchTensor | Sequence[object] | Mapping[str, object],
+    *,
+    freeze: bool = False,
+    channels_last: bool | None = None,
+) -> nn.Module:
+    """A faster copy of a module for inference, whose outputs are those of ``model.eval()``.
+
+    ``example`` is an input that the module takes (several: a tuple, or a mapping of their names);
+    inputs of other sizes work as before. Batch norms are folded into the layers before them, what
+    is idle in evaluation is left out, memory used again, and convolutions in 2-D run channels-last
+    where that helps (``channels_last`` says whether). ``freeze`` compiles with ``torch.compile``
+    too, the weights as constants: it takes a C++ compiler, and minutes. The model stays as it is.
+    ArchError if on the example an output would differ by more than 1e-4 of its largest number.
+    """
+    from archdsl.backends.torch_optimize import optimize_module
+
+    return optimize_module(model, example, freeze=freeze, channels_last=channels_last)
+
+
+def diff(a: Target, b: Target, /, *, sizes: Mapping[str, int] | None = None) -> Comparison:
+    """What differs between two networks, and which weights of the first load into the second.
+
+    ``sizes`` gives free sizes values, at which multiply-adds are then counted. One network at
+    two settings: ``diff(graph(target), graph(target, classes=10))``.
+    """
+    from archdsl.passes.comparison import compare
+
+    return compare(graph(a), graph(b), sizes)
+
+
+def draw(
+    target: Target,
+    /,
+    *,
+    style: Style = "graph",
+    depth: int | None = None,
+    unfold: bool = False,
+    only: str | None = None,
+    theme: str = "auto",
+    layout: Layout = "auto",
+    sizes: Mapping[str, int] | None = None,
+    before: Target | None = None,
+) -> Picture:
+    """A picture of a network: it shows itself in a notebook, and ``save("net.svg")`` writes it.
+
+    ``style`` is ``"graph"``, layers and what flows between them, or ``"volume"``, feature maps as
+    boxes to scale. ``depth`` is how many levels of blocks are open, as many as leave the picture
+    readable unless given; ``unfold`` draws what repeats one by one, not as «×N»; ``only`` draws one
+    part, by its path. ``theme`` is ``"light"``, ``"dark"`` or ``"auto"``. ``layout`` is ``"flow"``,
+    from top to bottom, or ``"u"``; ``"auto"`` draws a ``unet`` as a U. ``sizes`` gives free sizes
+    values.
+    ``before`` is another network: the picture shows what was added, removed and changed since.
+    Of a network with parameters: ``draw(graph(target, classes=10))``.
+    """
+    from archdsl.picture import Picture
+
+    shown = graph(target)
+    status: Mapping[str, Status] = {}
+    if before is not None:
+        from archdsl.passes.merged import merge_networks
+
+        earlier = graph(before)
+        merged = merge_networks(earlier, shown, diff(earlier, shown))
+        shown, status = merged.graph, merged.status
+    return Picture(
+        shown,
+        status=status,
+        style=style,
+        depth=depth,
+        unfold=unfold,
+        only=only,
+        theme=theme,
+        layout=layout,
+        sizes=sizes or {},
+    )
+
+
+def summary(
+    target: Target,
+    /,
+    *,
+    depth: int | None = None,
+    unfold: bool = False,
+    only: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Summary:
+    """The table of a network's layers: its ``str()`` is text, and a notebook shows it as a table.
+
+    ``depth`` is how many levels of blocks are open, as many as a screen or two hold unless
+    given; ``unfold`` gives what repeats a row each, instead of one «×N»; ``only`` is the path of
+    the one module to show. Free sizes are counted at ``sizes``, those that it leaves out at usual
+    values. Of a network with parameters: ``summary(graph(target, classes=10))``.
+    """
+    from archdsl.backends.summary import summarize
+    from archdsl.passes.free_sizes import choose_sizes
+
+    checked = graph(target)
+    at = choose_sizes(checked, sizes)
+    return summarize(checked, depth=depth, unfold=unfold, only=only, sizes=at)
+
+
 def fmt(text: str | os.PathLike[str], name: str = "<text>") -> str:
     """A specification as canonical text: what it says, and its comments, stay as they are.
 
     ``text`` is a specification, or the path of one: a ``Path``, or a name that ends in ``.arch``.
     """
+    from archdsl.syntax.printer import format_source
+
     if not isinstance(text, str) or (text.endswith(".arch") and "\n" not in text):
         name, text = str(text), read(Path(text))
     file = parse(Source(name, text))
@@ -147,24 +257,34 @@ def fmt(text: str | os.PathLike[str], name: str = "<text>") -> str:
 
 def layers(name: str | None = None) -> str:
     """The reference page of a layer; without a name, all layers with a line on each."""
+    from archdsl.reference import describe_layer, list_layers
+
     return list_layers() if name is None else describe_layer(name)
 
 
 def new(name: str | None = None) -> str:
     """The text of a file of the zoo, by its name or a network's; without one, what there is."""
+    from archdsl.zoo import find_in_zoo, list_zoo
+
     return list_zoo() if name is None else find_in_zoo(name).text
 
 
+def _is_graph(target: object) -> TypeGuard[Graph]:
+    """Whether a target is a graph; where nobody imported networkx, nothing is one."""
+    networkx = sys.modules.get("networkx")
+    return networkx is not None and isinstance(target, networkx.Graph)
+
+
 def _elaborate(target: Target, parameters: Mapping[str, Any]) -> Elaborated:
-    if isinstance(target, nx.Graph):
-        if not isinstance(target, nx.MultiDiGraph):
+    if _is_graph(target):
+        if not (target.is_directed() and target.is_multigraph()):
             raise ArchError([Diagnostic("bad-graph", "a network is a networkx.MultiDiGraph")])
         if parameters:
             raise ArchError([Diagnostic("unknown-argument", "a graph has its parameters already")])
         return Elaborated(target, ())
     if isinstance(target, Specification):
         return target.elaborate(**parameters)
-    path, network = split_target(os.fspath(target))
+    path, network = split_target(os.fspath(cast("str | os.PathLike[str]", target)))
     return open_specification(path).elaborate(network, **parameters)
 
 
@@ -198,11 +318,8 @@ def split_target(text: str) -> tuple[str, str | None]:
 
 
 def _least_batch(found: Graph) -> int:
-    least = 1
-    for node in found:
-        types = [type_of(found, s) for s in inputs_of(found, node)]
-        least = max(least, op_of(found, node).least_batch(types))
-    return least
+    arriving = types_into(found)
+    return max((outcome(op_of(found, n), arriving[n]).least_batch for n in found), default=1)
 
 
 def _ask_torch(*question: Any) -> Any:
@@ -218,6 +335,8 @@ __all__ = [
     "Report",
     "check",
     "compile",
+    "diff",
+    "draw",
     "fmt",
     "graph",
     "layers",
@@ -225,5 +344,7 @@ __all__ = [
     "loads",
     "new",
     "onnx",
+    "optimize",
     "source",
+    "summary",
 ]

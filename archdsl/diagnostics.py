@@ -9,7 +9,6 @@ Nothing here knows the language: every floor above reports through this one.
 from __future__ import annotations
 
 import bisect
-import difflib
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -138,6 +137,8 @@ def suggest(word: str, known: Iterable[str], *, closeness: float = 0.6) -> str |
     exact = folded.get(word.lower().replace("_", ""))
     if exact is not None:
         return exact
+    import difflib  # most programs misspell nothing
+
     lower = {name.lower(): name for name in reversed(names)}
     close = difflib.get_close_matches(word.lower(), sorted(lower), n=1, cutoff=closeness)
     return lower[close[0]] if close else None

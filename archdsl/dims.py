@@ -447,6 +447,7 @@ def _nested(size: Dim, factor: int) -> Floor | None:
     return min(found, key=lambda atom: atom.key) if found else None
 
 
+@lru_cache(maxsize=4096)
 def show(size: Size) -> str:
     """The size for people: ``2*(H // 2) + 1``."""
     return _write(size, lambda name: name, "*")
@@ -455,6 +456,34 @@ def show(size: Size) -> str:
 def show_shape(shape: Iterable[Size]) -> str:
     """The shape for people: ``[64, H // 2, W // 2]``."""
     return f"[{', '.join(map(show, shape))}]"
+
+
+def as_formula(size: Size) -> str:
+    """The size in the notation of mathematics: ``⌈H/2⌉`` for ``(H + 1) // 2``."""
+    if isinstance(size, int):
+        return str(size)
+    text = ""
+    for monomial in _reading_order(size):
+        coefficient = size.terms[monomial]
+        factors = [_formula_of(atom) for atom in monomial]
+        if abs(coefficient) != 1 or not factors:
+            factors.insert(0, str(abs(coefficient)))
+        sign = "-" if coefficient < 0 else "+"
+        text += f" {sign} " if text else "-" if coefficient < 0 else ""
+        text += "·".join(factors)
+    return text
+
+
+def _formula_of(atom: Atom) -> str:
+    if isinstance(atom, Symbol):
+        return atom.name
+    if isinstance(atom, Maximum):
+        return f"max({as_formula(atom.left)}, {as_formula(atom.right)})"
+    up = atom.numerator.constant == atom.divisor - 1
+    inner = atom.numerator - (atom.divisor - 1) if up else atom.numerator
+    text = as_formula(inner)
+    text = text if text.isalnum() else f"({text})"
+    return f"⌈{text}/{atom.divisor}⌉" if up else f"⌊{text}/{atom.divisor}⌋"
 
 
 def as_python(size: Size, names: Mapping[str, str]) -> str:

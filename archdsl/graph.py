@@ -14,6 +14,7 @@ A node is a layer at one place of the flow. Its attributes:
 ``labelled`` whether its name was written by the user
 ``hints``   the expressions that its arguments were written as, where they use block parameters
 ``loop``    the id of the ``scan`` node whose body it stands in, or None
+``unet``    its :class:`UNetPlace`, where it stands in a ``unet``
 
 An edge carries a tensor: ``input`` is its place among the consumer's inputs (also the
 edge's key), ``output`` which of the producer's outputs it is.
@@ -26,16 +27,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import networkx as nx
-
 from archdsl.diagnostics import ArchError, Diagnostic, Span, suggest
 from archdsl.ops.arguments import OpError
 from archdsl.ops.op import Op, Tensor, build, call_form, find, names
 
 if TYPE_CHECKING:
-    Graph: TypeAlias = nx.MultiDiGraph[str]
-else:
-    Graph = nx.MultiDiGraph
+    import networkx as nx
+
+Graph: TypeAlias = "nx.MultiDiGraph[str]"
+"""A name for annotations: networkx itself is imported when the first graph is made."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,28 @@ class Source:
 
 
 @dataclass(frozen=True)
+class UNetPlace:
+    """Where a node stands in the outermost ``unet`` around it.
+
+    ``id`` tells one ``unet`` from another; ``part`` is ``"encode"``, ``"down"``, ``"bottom"``,
+    ``"up"``, ``"join"`` or ``"decode"``; ``level`` counts from 0 at the top, the bottom being last.
+    """
+
+    id: int
+    part: str
+    level: int
+
+
+@dataclass(frozen=True)
 class Scope:
     """One call of a module that has others inside: a block, or a labelled group.
 
     ``kind`` is ``"network"``, ``"block"``, ``"sequence"`` or ``"group"``; ``name`` the block's
     name (for a group, its label). ``numbered`` scopes name their members 0, 1, 2 ….
-    ``arguments`` are the block's parameters with their values, ``defaults`` the
-    defaults of those that have one; ``hints`` the expressions that they were given as,
-    in terms of the caller's parameters; ``lets`` the constants of its body, in terms of its own.
+    ``arguments`` are the block's parameters with their values, ``defaults`` the literal defaults,
+    and ``left_out`` those that the call does not give; ``hints`` the expressions that they were
+    given as, in terms of the caller's parameters; ``lets`` the constants of its body, in terms of
+    its own.
     ``inputs`` are the tensors that it declares, by name, and ``outputs`` those that it names.
     """
 
@@ -67,6 +81,7 @@ class Scope:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     hints: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     lets: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[tuple[str, Source], ...] = ()
     outputs: tuple[Source, ...] = ()
@@ -77,6 +92,8 @@ class Scope:
 
 def new_graph(name: str) -> Graph:
     """An empty graph, with the scope of the network itself."""
+    import networkx as nx
+
     graph: Graph = nx.MultiDiGraph(name=name)
     graph.graph["scopes"] = {"": Scope("", "", None, "network", name)}
     graph.graph["conditions"] = []
@@ -149,6 +166,8 @@ def in_order(graph: Graph) -> list[str]:
             if not waiting[consumer]:
                 heapq.heappush(ready, index[consumer])
     if len(result) != len(nodes):
+        import networkx as nx
+
         cycle = [origin for origin, *_ in nx.find_cycle(graph)]
         shown = " -> ".join([*cycle, cycle[0]] if len(cycle) < 8 else [*cycle[:7], "…", cycle[0]])
         message = f"the graph has a cycle: {shown}"
@@ -212,6 +231,15 @@ def type_of(graph: Graph, source: Source) -> Tensor:
     return result
 
 
+def types_into(graph: Graph) -> dict[str, tuple[Tensor, ...]]:
+    """The types of what every node of a checked graph takes, in order."""
+    placed: dict[str, dict[int, Tensor]] = {node: {} for node in graph}
+    types = {node: data["types"] for node, data in graph.nodes(data=True)}
+    for origin, node, data in graph.edges(data=True):
+        placed[node][data["input"]] = types[origin][data["output"]]
+    return {node: tuple(found[k] for k in sorted(found)) for node, found in placed.items()}
+
+
 def diagnose(graph: Graph, node: str, problem: OpError) -> Diagnostic:
     """The diagnostic for an error of a node's layer, at the node's place."""
     data = graph.nodes[node]
@@ -239,24 +267,43 @@ def live_nodes(graph: Graph, *, training: bool = True) -> set[str]:
 
     Without ``training``, those for outputs in training alone are left out.
     """
-    data = graph.nodes
+    data = dict(graph.nodes.items())
     waiting = [
-        n
-        for n in graph
-        if data[n].get("op") == "input"
-        or (data[n].get("op") == "output" and (training or not _arguments(data[n]).get("training")))
+        node
+        for node, own in data.items()
+        if own.get("op") == "input"
+        or (own.get("op") == "output" and (training or not _arguments(own).get("training")))
     ]
     alive = set(waiting)
     while waiting:
         node = waiting.pop()
-        before: list[str] = list(graph.predecessors(node))
+        before: Iterable[str] = graph.predecessors(node)
         if data[node].get("op") == "scan end":
-            before.append(_arguments(data[node])["begin"])
+            before = [*before, _arguments(data[node])["begin"]]
         for other in before:
             if other not in alive:
                 alive.add(other)
                 waiting.append(other)
     return alive
+
+
+def loops_around(graph: Graph, node: str) -> Iterator[str]:
+    """The scans in whose bodies a node stands, by the nodes where they begin, innermost first."""
+    loop: str | None = graph.nodes[node].get("loop")
+    while loop is not None:
+        yield loop
+        loop = graph.nodes[loop].get("loop")
+
+
+def captured_by_loops(graph: Graph) -> dict[str, list[Source]]:
+    """For every scan the tensors from outside that its body reads, by the node where it begins."""
+    found: dict[str, list[Source]] = {}
+    for node in graph:
+        for loop in loops_around(graph, node):
+            for source in inputs_of(graph, node):
+                if source.node != loop and loop not in loops_around(graph, source.node):
+                    found.setdefault(loop, []).append(source)
+    return found
 
 
 def _arguments(data: Mapping[str, Any]) -> Mapping[str, Any]:

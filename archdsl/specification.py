@@ -7,10 +7,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from archdsl.collector import collection_paused
 from archdsl.diagnostics import ArchError, Diagnostic, Label, Source, Span, suggest
 from archdsl.elaborate.expressions import Budget, evaluate
 from archdsl.elaborate.hints import close
@@ -71,7 +71,8 @@ class Specification:
     def elaborate(self, network: str | None = None, /, **parameters: Any) -> Elaborated:
         """The graph of a network with its diagnostics, errors included."""
         name = self._choose(network)
-        found = elaborate_network(name, self._declared[name], parameters)
+        with collection_paused():
+            found = elaborate_network(name, self._declared[name], parameters)
         found.graph.graph["vary"] = Variation(self, name, parameters)
         return Elaborated(found.graph, (*self.diagnostics, *found.diagnostics))
 
@@ -178,6 +179,8 @@ def _root(path: Path) -> Path:
 
 def std_sources() -> Iterator[Source]:
     """The files of ``std``, the blocks that ship with the package."""
+    from importlib import resources  # not needed where nothing is imported from `std`
+
     folder = resources.files("archdsl") / "std"
     for entry in sorted(folder.iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".arch"):

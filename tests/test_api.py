@@ -324,17 +324,17 @@ def run_file(code: str, tmp_path: Path) -> str:
     """What a program prints, in an interpreter of its own."""
     file = tmp_path / "program.py"
     file.write_text(code, encoding="utf-8")
-    return run_program(file)
+    return run_program(file, tmp_path)
 
 
-def run_program(file: Path) -> str:
+def run_program(file: Path, folder: Path = ROOT) -> str:
     code = (
         f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r});"
         f"runpy.run_path({str(file)!r}, run_name='__main__')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -176,6 +176,9 @@ def shipped_files() -> set[str]:
     } | {"archdsl/py.typed"}
 
 
+_PAGE = {".html", ".css", ".js"}
+
+
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, built in a room of its own."""
@@ -206,6 +209,13 @@ def test_the_wheel_holds_what_the_package_needs(wheel: Path) -> None:
     assert shipped_files() <= names
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "archdsl").rglob("*.py")}
     assert modules <= names
+    fonts = {path.relative_to(ROOT).as_posix() for path in (ROOT / "archdsl").rglob("fonts/*.*")}
+    assert len(fonts) == 6  # three fonts, their licences, and a page on them
+    assert fonts <= names
+    page = ROOT / "archdsl" / "backends" / "dot" / "page"
+    parts = {p.relative_to(ROOT).as_posix() for p in page.iterdir() if p.suffix in _PAGE}
+    assert len(parts) == 12  # a document, a style, ten scripts
+    assert parts <= names
     assert {name.partition("/")[0] for name in names} == {"archdsl", "archdsl-0.1.0.dist-info"}
 
 

@@ -84,6 +84,8 @@ def _probe(
     with _quiet(), torch.device("meta"):
         built = _torch_says(module, lambda: cls(*arguments[0], **arguments[1]))
         weights = {name: tuple(p.shape) for name, p in built.named_parameters()}
+        state = {name: tuple(t.shape) for name, t in built.state_dict().items()}
+        buffers = {name: shape for name, shape in state.items() if name not in weights}
         two, three = (_Run(module, built, x, batch) for batch in (2, 3))
         least_batch = 1 if _works(module, built, x, 1) else 2
     output = _output(module, x, two.output, three.output)
@@ -93,7 +95,7 @@ def _probe(
         with _quiet(), torch.device("cpu"), torch.random.fork_rng(devices=[]):
             real = _torch_says(module, lambda: cls(*arguments[0], **arguments[1]))
             _try_for_real(module, real, x, output)
-    return Answer(output, weights, names, cost, least_batch)
+    return Answer(output, weights, names, cost, least_batch, buffers)
 
 
 @contextmanager

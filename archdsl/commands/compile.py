@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from archdsl.backends.torch_source import generate
 from archdsl.commands.examples import examples
 from archdsl.commands.messages import CLEAN, SPECIFICATION_AT_FAULT, call_error, json_option, tell
 from archdsl.commands.target import complete_file, open_target, set_option
@@ -57,11 +56,11 @@ def compile_command(
     if form != "onnx" and weights is not None:
         raise call_error("source has no weights in it", help="--weights goes with --format onnx")
     if output is not None and output != "-":
-        _spare_the_specification(target, output)
+        spare_the_specification(target, output)
     graph = checked_graph(target, settings)
     if graph is None:
         return SPECIFICATION_AT_FAULT
-    content = generate(graph).text if form == "source" else _onnx(graph, weights)
+    content = _source(graph) if form == "source" else _onnx(graph, weights)
     if output is None or output == "-":
         click.echo(content.encode() if isinstance(content, str) else content, nl=False)
     else:
@@ -77,11 +76,17 @@ def checked_graph(text: str, settings: tuple[str, ...]) -> Graph | None:
     return None if found.failed else found.graph
 
 
-def _spare_the_specification(target: str, output: str) -> None:
+def spare_the_specification(target: str, output: str) -> None:
     """Refuse to write over the file that is read."""
     path = Path(split_target(target)[0])
     if path.exists() and Path(output).exists() and path.samefile(output):
         raise call_error(f"{output} is the specification itself", help="write to another file")
+
+
+def _source(graph: Graph) -> str:
+    from archdsl.backends.torch_source import generate
+
+    return generate(graph).text
 
 
 def _onnx(graph: Graph, weights: str | None) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -14,7 +13,15 @@ from archdsl.diagnostics import ArchError, Diagnostic, render
 CLEAN, SPECIFICATION_AT_FAULT, CALL_AT_FAULT = 0, 1, 2
 
 _SEVERITY = {"error": "red", "warning": "yellow", "note": "cyan"}
-_CALL_CODES = {"unreadable-file", "unwritable-file", "unknown-network", "bad-weights", "no-onnx"}
+_CALL_CODES = {
+    "bad-weights",
+    "no-graphviz",
+    "no-onnx",
+    "too-large-to-draw",
+    "unknown-network",
+    "unreadable-file",
+    "unwritable-file",
+}
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -123,6 +130,8 @@ def show(diagnostics: Iterable[Diagnostic], *, err: bool) -> None:
 
 def echo_json(data: object, *, err: bool = False) -> None:
     """Print plain data as JSON."""
+    import json
+
     click.echo(json.dumps(data, indent=2, allow_nan=False, default=str), err=err)
 
 

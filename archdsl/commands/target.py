@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from archdsl.commands.lean_networkx import import_networkx
 from archdsl.commands.messages import CallError, call_error
 from archdsl.compiler import open_specification, split_target
 from archdsl.diagnostics import ArchError, Diagnostic, Source, Span, suggest
@@ -112,6 +113,7 @@ class Target:
 
 def open_target(text: str, settings: Iterable[str]) -> Target:
     """Read what ``FILE[:NETWORK]`` names, and the settings in terms of that file."""
+    import_networkx()
     path, network = split_target(text)
     specification = open_specification(path)
     return Target(specification, network, parse_settings(settings, specification.env))

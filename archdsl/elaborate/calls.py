@@ -431,6 +431,8 @@ def _run_block(context: Context, layer: LayerValue, block: BlockDef, site: Site)
             arguments={k: v for k, v in arguments.items() if v is not UNKNOWN},
             hints=hints_of(bound, site.env),
             defaults=_literal_defaults(definition),
+            left_out=tuple(name for name in arguments if name not in bound),
+            inputs=tuple((n, t.source) for n, t in inputs.items()),
             doc=definition.doc,
             span=site.span,
         ),
@@ -446,13 +448,13 @@ def _run_block(context: Context, layer: LayerValue, block: BlockDef, site: Site)
     context.calls = (*outer, call)
     try:
         _bind_inputs(env, definition, inputs)
-        context.describe(frame, inputs=tuple((n, t.source) for n, t in inputs.items()))
         result = context.run_body(context, definition.body, env, frame)
     finally:
         context.calls = outer
-    context.describe(frame, lets=env.lets)
+    outputs = env.outputs or []
+    if env.lets or outputs:
+        context.describe(frame, lets=env.lets, outputs=tuple(t.source for t in outputs))
     if env.outputs is not None:
-        context.describe(frame, outputs=tuple(t.source for t in env.outputs))
         return env.outputs
     return [result if result is not None else arriving(site)]
 

@@ -11,12 +11,12 @@ from archdsl.diagnostics import Diagnostic, Label, Span
 from archdsl.elaborate.expressions import Budget
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import UNKNOWN_TENSOR, Env, Poisoned, Stop, TensorRef
-from archdsl.graph import Graph, Scope, Source, connect, new_graph
+from archdsl.graph import Graph, Scope, Source, UNetPlace, connect, new_graph
 from archdsl.ops.arguments import OpError
-from archdsl.ops.op import Need, Op, show_value
+from archdsl.ops.op import Op, outcome, show_value
 from archdsl.syntax import ast
 
-MOST_NODES = 50_000
+MOST_NODES = 150_000
 DEEPEST_CALL = 50
 _MOST_CALLS = 6  # of a chain, in a message
 _LONGEST_PATH = 60
@@ -102,6 +102,8 @@ class Context:
     calls: tuple[BlockCall, ...] = ()
     depth: int = 0
     loop: str | None = None
+    unet: UNetPlace | None = None
+    unets: int = 0
     again: Span | None = None
     visits: list[Visit] = field(default_factory=list)
     poisoned: bool = False
@@ -198,22 +200,19 @@ class Context:
         """A node for a layer on its inputs; its outputs, unknown where a mistake is reported."""
         if any(i.type is None for i in inputs):
             return [UNKNOWN_TENSOR] * max(1, len(op.outputs))
-        types = [i.known() for i in inputs]
-        need = Need(span)
         try:
-            outputs = op.infer(types, need)
-            weights = op.weights(types)
+            found = outcome(op, tuple(i.known() for i in inputs))
         except OpError as problem:
             self.report(
                 error(problem) if error else self.op_diagnostic(problem, span, argument_spans or {})
             )
             return [UNKNOWN_TENSOR] * max(1, len(op.outputs))
-        if not self._remember(path, op, weights, span):
+        outputs = found.outputs
+        if not self._remember(path, op, found.weights, span):
             return [UNKNOWN_TENSOR] * max(1, len(outputs))
-        if need.conditions:
-            self.conditions.extend(
-                replace(c, reason=reason) if reason else c for c in need.conditions
-            )
+        self.conditions.extend(
+            replace(c, reason=reason or c.reason, span=span) for c in found.conditions
+        )
         node = self._node(path, span)
         data: dict[str, Any] = {
             "op": op.name,
@@ -229,6 +228,8 @@ class Context:
             "hints": hints or {},
             "loop": self.loop,
         }
+        if self.unet is not None:
+            data["unet"] = self.unet
         self.graph.add_node(node, **data)
         self.argument_spans[node] = argument_spans or {}
         connect(self.graph, node, [i.source for i in inputs])

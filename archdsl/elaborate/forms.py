@@ -30,6 +30,7 @@ from archdsl.elaborate.values import (
     Stop,
     TensorRef,
 )
+from archdsl.graph import UNetPlace
 from archdsl.ops import find
 from archdsl.ops.arguments import OpError, describe
 from archdsl.ops.loop import ScanBegin, ScanEnd
@@ -469,20 +470,37 @@ def _unet(context: Context, form: ast.UNet, env: Env, frame: Frame) -> list[Tens
         child.names.update(names)
         return _inside(context, parts[name], child, frame, tensor)
 
+    outermost = context.unet is None
+    context.unets += outermost
+
+    def stand(part: str, depth: int) -> None:
+        if outermost:
+            context.unet = UNetPlace(context.unets, part, depth)
+
     skips: list[TensorRef] = []
-    for level in levels:
-        it = run_part("encode", level, it)
-        skips.extend(_one(it, form.keyword, env))
-        _name_skip(context, skips[-1], level, len(skips), frame)
-        it = run_part("down", level, it)
-    it = run_part("bottom", None, it)
-    for level, skip in zip(reversed(levels), reversed(skips), strict=True):
-        it = run_part("up", level, it)
-        if "join" in parts:
-            it = run_part("join", level, it, skip=skip)
-        else:
-            it = _join(context, form, level, skip, it, env, frame)
-        it = run_part("decode", level, it)
+    try:
+        for depth, level in enumerate(levels):
+            stand("encode", depth)
+            it = run_part("encode", level, it)
+            skips.extend(_one(it, form.keyword, env))
+            _name_skip(context, skips[-1], level, len(skips), frame)
+            stand("down", depth)
+            it = run_part("down", level, it)
+        stand("bottom", len(levels))
+        it = run_part("bottom", None, it)
+        for depth, level in reversed(list(enumerate(levels))):
+            stand("up", depth)
+            it = run_part("up", level, it)
+            stand("join", depth)
+            if "join" in parts:
+                it = run_part("join", level, it, skip=skips[depth])
+            else:
+                it = _join(context, form, level, skips[depth], it, env, frame)
+            stand("decode", depth)
+            it = run_part("decode", level, it)
+    finally:
+        if outermost:
+            context.unet = None
     return _one(it, form.keyword, env)
 
 

@@ -17,6 +17,8 @@ from archdsl.ops.op import (
     resolve_axis,
     torch_keywords,
 )
+from archdsl.ops.reach import Reach, pointwise_but, stretched
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code, keyword, module
 
 
@@ -28,6 +30,16 @@ class _Activation(Op):
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         need_float(self, inputs[0])
         return (inputs[0],)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(f"nn.{self.torch_class}", *torch_keywords(self))
@@ -44,6 +56,11 @@ class ReLU(_Activation):
 
     example = "relu"
     torch_class = "ReLU"
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(outputs=(0,))
 
 
 @layer("relu6", family="activation")
@@ -132,6 +149,11 @@ class RReLU(_Activation):
                 argument="lower",
             )
         return super().infer(inputs, need)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,), made=(outputs[0],))
 
 
 @layer("elu", family="activation")
@@ -231,6 +253,11 @@ class Sigmoid(_Activation):
     example = "sigmoid"
     torch_class = "Sigmoid"
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(outputs=(0,))
+
 
 @layer("tanh", family="activation")
 class Tanh(_Activation):
@@ -243,6 +270,11 @@ class Tanh(_Activation):
 
     example = "tanh"
     torch_class = "Tanh"
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(outputs=(0,))
 
 
 @layer("hardtanh", "hard_tanh", family="activation")
@@ -338,6 +370,11 @@ class Tanhshrink(_Activation):
     example = "tanhshrink"
     torch_class = "Tanhshrink"
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(made=(outputs[0],))
+
 
 @layer("threshold", family="activation")
 class Threshold(_Activation):
@@ -383,6 +420,11 @@ class Softsign(_Activation):
     example = "softsign"
     torch_class = "Softsign"
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,), made=(outputs[0],))
+
 
 @layer("logsigmoid", "log_sigmoid", family="activation")
 class LogSigmoid(_Activation):
@@ -395,6 +437,11 @@ class LogSigmoid(_Activation):
 
     example = "logsigmoid"
     torch_class = "LogSigmoid"
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,), made=(outputs[0],))
 
 
 @layer("glu", family="activation")
@@ -425,6 +472,17 @@ class GLU(Op):
         need.divisible(length, 2, error, "glu halves this axis")
         return (x.with_dims(*x.dims[:index], length // 2, *x.dims[index + 1 :]),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axis = resolve_axis(self, self.axis, inputs[0])
+        return pointwise_but(inputs[0].rank, axis)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,))
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.GLU", keyword("dim", self.axis, -1))
 
@@ -441,6 +499,17 @@ class _Softmax(Op):
         need_batch(self, inputs[0])
         resolve_axis(self, self.axis, inputs[0])
         return (inputs[0],)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axis = resolve_axis(self, self.axis, inputs[0])
+        return pointwise_but(inputs[0].rank, axis)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(outputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(f"nn.{self.torch_class}", keyword("dim", self.axis))
@@ -500,6 +569,16 @@ class _Function(Op):
         need_float(self, inputs[0])
         return (inputs[0],)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,))
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=self.torch_call)
 
@@ -515,6 +594,11 @@ class Exp(_Function):
 
     example = "exp"
     torch_call = "torch.exp({0})"
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(outputs=(0,))
 
 
 @layer("log", family="function")
@@ -541,6 +625,11 @@ class Sqrt(_Function):
 
     example = "sqrt"
     torch_call = "torch.sqrt({0})"
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(outputs=(0,))
 
 
 @layer("square", family="function")
@@ -580,6 +669,11 @@ class Neg(_Function):
 
     example = "neg"
     torch_call = "torch.neg({0})"
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
 
 @layer("sin", family="function")
@@ -652,6 +746,11 @@ class Scale(_Function):
     example = "scale(0.5)"
 
     factor: float = number(doc="what to multiply by")
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call="{0} * {factor}", constants={"factor": self.factor})

@@ -8,6 +8,8 @@ from archdsl.dims import Size, show
 from archdsl.ops.arguments import OpError, flag, number, optional, probability, size
 from archdsl.ops.merge import expanded, joined_batch
 from archdsl.ops.op import Need, Op, Tensor, layer, need_batch, need_float, product
+from archdsl.ops.reach import Reach, pointwise, same_place, stretched
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Argument, Code, keyword, module, positional
 
 CAUSAL_MASK = '''\
@@ -125,6 +127,22 @@ class Attention(Op):
         positions, features = inputs[0].dims
         return 4 * positions * features * features + 2 * positions * positions * features
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return (None, None)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        positions, features = inputs[0].dims
+        weights = Tensor((self.heads, positions, positions))
+        whole = inputs[0].with_dims(positions, features)
+        if self.dropout:
+            # The input, Q·K·V, scaled Q and K, and the result; weights, their mask, what it leaves.
+            return Saved(made=(whole,) * 7 + (weights,) * 3)
+        return Saved(made=(whole,) * 5 + (whole.with_dims(self.heads, positions),))
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         features = _fixed_features(inputs[0])
         if not self.causal:
@@ -184,6 +202,27 @@ class CrossAttention(Op):
         (asking, features), (answering, others) = (x.dims for x in inputs)
         projections = 2 * asking * features * features + 2 * answering * features * others
         return projections + 2 * asking * answering * features
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return (None, None) if input else (same_place(0), None)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        query, memory = (Tensor(x.dims) for x in inputs)
+        asking, answering = query.dims[0], memory.dims[0]
+        key = memory.with_dims(answering, query.features)
+        read = (memory,) if memory.features == query.features else (memory, memory)
+        if self.dropout:
+            weights = Tensor((self.heads, asking, answering))
+            value = (
+                (key, key) if len(read) == 1 else (key,)
+            )  # of one storage with the keys, or alone
+            return Saved(made=(query,) * 3 + (key,) + read + value + (weights,) * 3)
+        sums = query.with_dims(self.heads, asking)
+        return Saved(made=(query,) * 3 + read + (key, key, sums))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         features, others = (_fixed_features(x) for x in inputs)
@@ -249,6 +288,21 @@ class DotProductAttention(Op):
         query, key, value = inputs
         return product(query.dims[:-1]) * key.dims[-2] * (query.features + value.features)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        lead = inputs[input].rank - 2
+        return (*pointwise(lead), None if input else same_place(lead), None)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        query, key, value = inputs
+        if query.rank == 3 and query.features == value.features:  # torch's fused kernel
+            return Saved((0, 1, 2), (0,), (query.with_dims(*query.dims[:-1]),))
+        weights = query.with_dims(*query.dims[:-1], key.dims[-2])
+        return Saved(inputs=(2,), made=(query, key, weights))
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         options = ", is_causal=True" if self.causal else ""
         constants = {}
@@ -279,6 +333,16 @@ class SinusoidalPosition(Op):
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         _need_sequence(self, inputs[0], 0)
         return (inputs[0],)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         helpers = {"sinusoidal_position": SINUSOIDAL_POSITION}

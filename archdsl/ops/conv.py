@@ -18,6 +18,8 @@ from archdsl.ops.op import (
     product,
     show_value,
 )
+from archdsl.ops.reach import Reach, sliding, transposed
+from archdsl.ops.saved import Saved
 from archdsl.ops.torch_text import Code, keyword, module, positional
 
 AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
@@ -156,6 +158,35 @@ class Conv(Op):
         weight = self.weights(inputs)["weight"]
         return product(weight) * product(outputs[0].spatial)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axes = inputs[0].rank - 1
+        kernel, stride, dilation = (
+            per_axis(getattr(self, name), axes, name)
+            for name in ("kernel_size", "stride", "dilation")
+        )
+        before = [pair[0] for pair in self._padding(kernel, dilation)]
+        windows = (
+            sliding(i + 1, kernel=k, stride=s, before=b, dilation=d)
+            for i, (k, s, b, d) in enumerate(zip(kernel, stride, before, dilation, strict=True))
+        )
+        return (None, *windows)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        x, axes = inputs[0], inputs[0].rank - 1
+        kernel = per_axis(self.kernel_size, axes, "kernel_size")
+        padding = self._padding(kernel, per_axis(self.dilation, axes, "dilation"))
+        if self.padding_mode == "zeros" and all(before == after for before, after in padding):
+            return Saved(inputs=(0,))
+        # What torch's kernel cannot pad is padded before it, to a tensor of its own.
+        pairs = zip(x.spatial, padding, strict=True)
+        padded = x.with_dims(x.channels, *(size + sum(pair) for size, pair in pairs))
+        copied = self.padding_mode in {"reflect", "replicate"} and tracked[0]
+        return Saved(inputs=(0,) if copied else (), made=(padded,))
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
             f"nn.Conv{inputs[0].rank - 1}d",
@@ -235,6 +266,22 @@ class ConvTranspose(Op):
     def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         weight = self.weights(inputs)["weight"]
         return product(weight) * product(inputs[0].spatial)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        names = ("kernel_size", "stride", "padding", "dilation")
+        each = zip(*(per_axis(getattr(self, n), inputs[0].rank - 1, n) for n in names), strict=True)
+        windows = (
+            transposed(i + 1, kernel=k, stride=s, before=p, dilation=d)
+            for i, (k, s, p, d) in enumerate(each)
+        )
+        return (None, *windows)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(

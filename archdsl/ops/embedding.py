@@ -8,6 +8,8 @@ from dataclasses import replace
 from archdsl.dims import show
 from archdsl.ops.arguments import OpError, WeightRef, integer, optional, size, weight
 from archdsl.ops.op import Need, Op, Tensor, known, layer, need_batch, need_float
+from archdsl.ops.reach import Reach, pointwise, stretched
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code, keyword, module, positional
 
 
@@ -69,6 +71,16 @@ class Embedding(Op):
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise(inputs[0].rank)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,))
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
             "nn.Embedding",
@@ -118,6 +130,16 @@ class PositionEmbedding(Op):
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return {"weight": (self.num_embeddings, known(inputs[0].features))}
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(made=(Tensor(inputs[0].dims[:1], "int", "none"),))
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
             "nn.Embedding",
@@ -147,6 +169,16 @@ class OneHot(Op):
         x = inputs[0]
         _need_indices(self, x)
         return (replace(x, dims=(*x.dims, self.classes), dtype="float"),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise(inputs[0].rank)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(

@@ -7,6 +7,8 @@ from typing import Any
 
 from archdsl.ops.arguments import choice, flag, shape
 from archdsl.ops.op import Need, Op, Tensor, layer
+from archdsl.ops.reach import Reach, stretched
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 
 
 @layer("input", family="structure")
@@ -34,3 +36,18 @@ class Output(Op):
 
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         return (inputs[0],)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,)

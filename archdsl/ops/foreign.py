@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from archdsl.dims import Size
 from archdsl.ops.arguments import LARGEST, Choice, Kind, OpError, describe
-from archdsl.ops.op import Need, Op, Tensor, layer, need_batch
+from archdsl.ops.caption import Caption
+from archdsl.ops.op import Need, Op, Tensor, layer, need_batch, show_value
+from archdsl.ops.reach import Reach, pointwise
 from archdsl.ops.torch_text import Code, keyword, module, positional
 
 Value: TypeAlias = Any  # numbers, truth values, text, None, and tuples of them
@@ -32,6 +34,7 @@ class Answer:
     """What its constructor calls the arguments that were given by position."""
     multiply_adds: int = 0
     least_batch: int = 1
+    buffers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 Probe: TypeAlias = Callable[
@@ -56,6 +59,9 @@ SHAPE_PRESERVING = frozenset(
     " RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d Softmin Softplus Softshrink"
     " Softsign Tanh Tanhshrink Threshold".split()
 )
+
+
+_POINTWISE = SHAPE_PRESERVING - {"LogSoftmax", "Softmax", "Softmax2d", "Softmin"}
 
 
 def plain(value: Any, depth: int = 0) -> Value:
@@ -139,11 +145,25 @@ class Foreign(Op):
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return dict(self._ask(inputs[0]).weights)
 
+    def buffers(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
+        return dict(self._ask(inputs[0]).buffers)
+
     def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return self._ask(inputs[0]).multiply_adds
 
     def least_batch(self, inputs: Sequence[Tensor]) -> int:
         return self._ask(inputs[0]).least_batch
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        x = inputs[0]
+        return pointwise(x.rank) if self.module in _POINTWISE else (None,) * x.rank
+
+    def caption(self, inputs: Sequence[Tensor]) -> Caption:
+        given = ", ".join(map(show_value, self.positional))
+        named = [f"{key.replace('_', ' ')} {show_value(value)}" for key, value in self.keywords]
+        return Caption(f"nn.{self.module}", (*([given] if given else []), *named))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         names = self._ask(inputs[0]).names

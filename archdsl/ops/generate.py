@@ -9,6 +9,8 @@ from archdsl.dims import show
 from archdsl.ops.arguments import OpError, choice, number, optional, whole_list
 from archdsl.ops.merge import expanded, joined_batch
 from archdsl.ops.op import Need, Op, Tensor, layer, need_batch, need_float
+from archdsl.ops.reach import Reach, stretched
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Argument, Code, Construct, keyword, module, positional
 
 GAUSSIAN_SAMPLE = '''\
@@ -66,6 +68,11 @@ class LearnedParameter(Op):
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return {"": self.shape}
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(
             call="{self}",
@@ -121,6 +128,21 @@ class GaussianSample(Op):
             text = f"{shown}: {show(one)} against {show(other)}"
             need.equal(one, other, OpError("shape-mismatch", message, text=text))
         return (Tensor(mu.dims, batch=joined_batch(inputs)),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(made=(outputs[0],) * 2)  # the noise, and its deviation
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (None,) if training else (0,)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         more: dict[str, Any] = {"helpers": {"GaussianSample": GAUSSIAN_SAMPLE}}

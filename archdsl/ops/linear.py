@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from archdsl.dims import Size, show
 from archdsl.ops.arguments import OpError, WeightRef, flag, size, weight
 from archdsl.ops.op import Need, Op, Tensor, known, layer, need_float, product
+from archdsl.ops.reach import Reach, pointwise_but
+from archdsl.ops.saved import Saved
 from archdsl.ops.torch_text import Code, keyword, module, positional
 
 
@@ -59,6 +61,16 @@ class Linear(Op):
 
     def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(inputs[0].dims) * self.out_features
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise_but(inputs[input].rank, inputs[input].rank - 1)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
@@ -115,6 +127,16 @@ class Bilinear(Op):
     def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         one, two = inputs
         return product(one.dims) * two.features * self.out_features
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise_but(inputs[input].rank, inputs[input].rank - 1)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0, 1))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from archdsl.dims import show
 from archdsl.ops.arguments import OpError, integer, text
+from archdsl.ops.caption import Caption
 from archdsl.ops.op import Need, Op, Tensor, layer
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 
 
 class LoopOp(Op):
@@ -30,6 +32,9 @@ class ScanBegin(LoopOp):
 
     carried: int = integer(default=0, doc="how many states are carried")
 
+    def caption(self, inputs: Sequence[Tensor]) -> Caption:
+        return Caption("each step")
+
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         sequence = inputs[0]
         if sequence.batch != "free":
@@ -43,6 +48,16 @@ class ScanBegin(LoopOp):
         need.at_least(sequence.dims[0], 1, error)
         return (sequence.with_dims(*sequence.dims[1:]), *inputs[1:])
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return tuple(range(len(outputs)))
+
 
 @layer("scan end", family="structure")
 class ScanEnd(LoopOp):
@@ -53,6 +68,9 @@ class ScanEnd(LoopOp):
 
     carried: int = integer(default=0, doc="how many states are carried")
     begin: str = text(default="", doc="the node where the scan begins")
+
+    def caption(self, inputs: Sequence[Tensor]) -> Caption:
+        return Caption("all steps")
 
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         sequence, before = inputs[0], inputs[1 : 1 + self.carried]
@@ -71,3 +89,14 @@ class ScanEnd(LoopOp):
         if result.batch != "free":
             raise OpError("no-batch-axis", "what a scan gives must depend on its input")
         return (result.with_dims(sequence.dims[0], *result.dims), *after)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        first = 2 + self.carried  # of the states that go on
+        return (None, *range(first, first + self.carried))

@@ -8,6 +8,8 @@ from dataclasses import replace
 from archdsl.dims import Size, show
 from archdsl.ops.arguments import OpError, flag, integer
 from archdsl.ops.op import Batch, Need, Op, Tensor, layer, product, resolve_axis
+from archdsl.ops.reach import Reach, pointwise, pointwise_but, same_place, stretched
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code
 
 
@@ -95,6 +97,16 @@ class _Elementwise(Op):
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         return (broadcast(self, inputs, need),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=f" {self.symbol} ".join(f"{{{i}}}" for i in range(len(inputs))))
 
@@ -106,6 +118,7 @@ class Add(_Elementwise):
     PyTorch: ``a + b``.
     """
 
+    sign = "+"
     example = "add(it, it)"
 
 
@@ -116,8 +129,16 @@ class Mul(_Elementwise):
     PyTorch: ``a * b``.
     """
 
+    sign = "×"
     example = "mul(it, it)"
     symbol = "*"
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        places = range(len(inputs))
+        kept = tuple(i for i in places if any(tracked[j] for j in places if j != i))
+        return Saved(inputs=kept, made=(outputs[0],) * (len(inputs) - 2))
 
 
 @layer("sub", family="merge")
@@ -127,6 +148,7 @@ class Sub(_Elementwise):
     PyTorch: ``a - b``.
     """
 
+    sign = "−"
     example = "sub(it, it)"
     symbol = "-"
 
@@ -139,6 +161,13 @@ class Max(_Elementwise):
     """
 
     example = "max(it, it)"
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        if len(inputs) < 2:
+            return NOTHING_SAVED
+        return Saved(inputs=tuple(range(len(inputs))), made=(outputs[0],) * (len(inputs) - 2))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         call = "{0}"
@@ -203,6 +232,17 @@ class Concat(Op):
         dims = (*first.dims[:axis], total, *first.dims[axis + 1 :])
         return (replace(first, dims=dims, batch=joined_batch(inputs)),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axis = resolve_axis(self, self.axis, inputs[0])
+        return pointwise_but(inputs[input].rank, *([axis] if len(inputs) > 1 else []))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(
             call=f"torch.cat([{', '.join(expanded(inputs))}], dim={{axis}})",
@@ -234,6 +274,18 @@ class Stack(Op):
         dims = (*first.dims[:axis], len(inputs), *first.dims[axis:])
         return (replace(first, dims=dims, batch=joined_batch(inputs)),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        x = inputs[input]
+        axis = resolve_axis(self, self.axis, outputs[output])
+        return tuple(same_place(i if i < axis else i + 1) for i in range(x.rank))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(
             call=f"torch.stack([{', '.join(expanded(inputs))}], dim={{axis}})",
@@ -250,6 +302,7 @@ class MatMul(Op):
     PyTorch: ``a @ b``.
     """
 
+    sign = "@"
     example = "matmul(it, it)"
     example_input = "[16, 16]"
     variadic = True
@@ -278,6 +331,21 @@ class MatMul(Op):
 
     def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(outputs[0].dims) * inputs[0].dims[-1]
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        last = inputs[input].rank - 1
+        if input == 0:
+            return pointwise_but(last + 1, last)
+        rows: Reach = (None, same_place(last))
+        columns = rows[::-1] if self.transpose_second else rows
+        return (*pointwise(last - 1), *columns)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=tuple(i for i in (0, 1) if tracked[1 - i]))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         second = "{1}.transpose(-2, -1)" if self.transpose_second else "{1}"

@@ -19,6 +19,8 @@ from archdsl.ops.op import (
     resolve_axis,
     torch_keywords,
 )
+from archdsl.ops.reach import Reach, pointwise, pointwise_but
+from archdsl.ops.saved import Saved
 from archdsl.ops.torch_text import Argument, Code, module, positional
 
 
@@ -41,6 +43,13 @@ def _need_channels(
 
 def _affine(channels: int, *, weight: bool, bias: bool = True) -> dict[str, tuple[int, ...]]:
     return {"weight": (channels,), **({"bias": (channels,)} if bias else {})} if weight else {}
+
+
+def _statistics(channels: int, *, tracked: bool) -> dict[str, tuple[int, ...]]:
+    """What torch's norms gather in training: moving statistics, and of how many batches."""
+    if not tracked:
+        return {}
+    return {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
 
 
 @layer("batch_norm", "bn", family="normalization")
@@ -82,9 +91,23 @@ class BatchNorm(Op):
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return _affine(known(inputs[0].channels), weight=self.affine)
 
+    def buffers(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
+        return _statistics(known(inputs[0].channels), tracked=self.track_running_stats)
+
     def least_batch(self, inputs: Sequence[Tensor]) -> int:
         values = minimum_value(product(inputs[0].spatial))
         return 1 if values is not None and values > 1 else 2
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise(inputs[0].rank)  # as in evaluation, with the statistics of training
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        statistics = Tensor((inputs[0].channels,), batch="none")
+        return Saved(inputs=(0,), made=(statistics, statistics))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         x = inputs[0]
@@ -134,6 +157,25 @@ class InstanceNorm(Op):
 
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return _affine(known(inputs[0].channels), weight=self.affine)
+
+    def buffers(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
+        return _statistics(known(inputs[0].channels), tracked=self.track_running_stats)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        x = inputs[0]
+        if self.track_running_stats:
+            return pointwise(x.rank)  # in evaluation
+        return pointwise_but(x.rank, *range(1, x.rank))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        statistics = inputs[0].with_dims(inputs[0].channels)
+        # The weight, and the statistics gathered so far, are repeated for every sample.
+        repeated = (statistics,) * (self.affine + 2 * self.track_running_stats)
+        return Saved(inputs=(0,), made=(statistics, statistics, *repeated))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         x = inputs[0]
@@ -185,6 +227,17 @@ class GroupNorm(Op):
 
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return _affine(known(inputs[0].channels), weight=self.affine)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return (None,) * inputs[0].rank  # the statistics are of all positions
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        statistics = inputs[0].with_dims(self.num_groups)
+        return Saved(inputs=(0,), made=(statistics, statistics))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
@@ -252,6 +305,16 @@ class _AxisNorm(Op):
             )
         return (x,)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise_but(inputs[0].rank, *self._axes(inputs[0]))
+
+    def _statistics(self, x: Tensor) -> Tensor:
+        """One value for all that are normalized together."""
+        mixed = self._axes(x)
+        return x.with_dims(*(1 if i in mixed else size for i, size in enumerate(x.dims)))
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         x = inputs[0]
         found, sizes = self._axes(x), self._sizes(x)
@@ -295,6 +358,12 @@ class LayerNorm(_AxisNorm):
         shape = self._sizes(inputs[0])
         return {"weight": shape, "bias": shape} if self.bias else {"weight": shape}
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        statistics = self._statistics(inputs[0])
+        return Saved(inputs=(0,), made=(statistics, statistics))
+
 
 @layer("rms_norm", family="normalization")
 class RMSNorm(_AxisNorm):
@@ -317,6 +386,12 @@ class RMSNorm(_AxisNorm):
 
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return {"weight": self._sizes(inputs[0])} if self.elementwise_affine else {}
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        normalized = (outputs[0],) if self.elementwise_affine else ()
+        return Saved(inputs=(0,), made=(self._statistics(inputs[0]), *normalized))
 
 
 @layer("local_response_norm", "lrn", family="normalization")
@@ -349,6 +424,18 @@ class LocalResponseNorm(Op):
             )
         return (x,)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise_but(inputs[0].rank, 0)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        x = inputs[0]
+        padded = x.with_dims(x.channels + self.size - 1, *x.spatial)
+        return Saved(inputs=(0,), made=(padded, x, x))  # squares, the sum before its power, after
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
             "nn.LocalResponseNorm",
@@ -377,6 +464,20 @@ class Normalize(Op):
         need_batch(self, inputs[0])
         resolve_axis(self, self.axis, inputs[0])
         return (inputs[0],)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axis = resolve_axis(self, self.axis, inputs[0])
+        return pointwise_but(inputs[0].rank, axis)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        x = inputs[0]
+        axis = resolve_axis(self, self.axis, x)
+        length = x.with_dims(*(1 if i == axis else size for i, size in enumerate(x.dims)))
+        return Saved(inputs=(0,), made=(length, length))  # before and after the least length
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         given = {"p": (self.p, 2.0), "dim": (self.axis, 1), "eps": (self.eps, 1e-12)}

@@ -21,15 +21,25 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar, Literal, TypeVar
 
 from archdsl.conditions import Condition, decide
 from archdsl.diagnostics import Span
 from archdsl.dims import Dim, Size, show, show_shape, symbols
 from archdsl.ops.arguments import Kind, OpError
+from archdsl.ops.caption import Caption, caption_of
+from archdsl.ops.reach import Reach
+from archdsl.ops.saved import Saved
 from archdsl.ops.torch_text import Argument, Code, keyword
+
+if sys.version_info >= (3, 11):
+    from typing import dataclass_transform
+else:
+    from typing_extensions import dataclass_transform
 
 Dtype = Literal["float", "int", "bool"]
 Batch = Literal["free", "one", "none"]
@@ -151,6 +161,9 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last} are" if others else f"{last} is"
 
 
+AnyOp = TypeVar("AnyOp", bound="Op")
+
+
 class Op:
     """A layer with its arguments bound. Subclasses are made by :func:`layer`.
 
@@ -173,12 +186,21 @@ class Op:
     source: ClassVar[bool] = False
     outputs: ClassVar[tuple[str, ...]] = ("output",)
     """Names for what comes out. How many come out is what ``infer`` returns (``split``)."""
+    shape_only: ClassVar[frozenset[str]] = frozenset()
+    """Those of ``inputs`` of which only the shape is read: ``crop(skip, like = it)``."""
     rest: ClassVar[str | None] = None
     """The field that collects every positional argument from its place on, as a tuple."""
     options: ClassVar[str | None] = None
     """The field that collects every named argument that is no field, as pairs (``nn.…``)."""
+    sign: ClassVar[str] = ""
+    """The sign that a drawing writes in a circle for it: «+»."""
     internal: ClassVar[bool] = False
     """Whether only the compiler makes it: no name of the language stands for it."""
+
+    def __new__(cls: type[AnyOp], *fields: Any, **named: Any) -> AnyOp:  # noqa: ARG004, PYI019  # __init__ takes them; Python 3.10 has no Self
+        """An instance without its fields; the class's first one makes it a dataclass."""
+        _complete(cls)
+        return super().__new__(cls)
 
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         """The types of the outputs.
@@ -192,13 +214,49 @@ class Op:
         """The shapes of its parameters, by the names that ``state_dict`` gives them."""
         return {}
 
+    def buffers(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
+        """The shapes of what ``state_dict`` holds of it that is not trained, by name."""
+        return {}
+
     def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         """Multiply-adds for one sample; 0 for what only moves, compares or adds."""
         return 0
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        """What positions of an output see of an input, along each of that input's axes.
+
+        In evaluation, and of values: of a tensor that only lends its size, nothing (None). A
+        layer that does not say sees everything, which is never too little.
+        """
+        return (None,) * inputs[input].rank
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        """What autograd keeps of it in training; ``tracked`` says which inputs have a gradient.
+
+        Asked only where it has parameters, or an input has a gradient. A layer that does not
+        say keeps all that comes in and goes out, which is more than most do.
+        """
+        return Saved(tuple(range(len(inputs))), tuple(range(len(outputs))))
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        """For every output the input whose memory it is (a view), or None for its own."""
+        return (None,) * len(outputs)
+
     def least_batch(self, inputs: Sequence[Tensor]) -> int:
         """The smallest batch that training accepts."""
         return 1
+
+    def caption(self, inputs: Sequence[Tensor]) -> Caption:
+        """What a drawing writes on it."""
+        required = frozenset(p.name for p in signature(type(self)) if p.required)
+        axes = inputs[0].rank - 1 if inputs else 1
+        return caption_of(self.name, self.arguments, required, axes)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         """Its PyTorch, as data."""
@@ -207,11 +265,56 @@ class Op:
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments as plain data, by name; those at their default are left out."""
+        values = vars(self)
         return {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)  # type: ignore[arg-type]  # made by `layer`
-            if f.default is dataclasses.MISSING or getattr(self, f.name) != f.default
+            p.name: values[p.name]
+            for p in signature(type(self))
+            if p.required or values[p.name] != p.default
         }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a layer makes of its inputs, wherever it stands: the conditions have no place."""
+
+    op: Op
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    weights: Mapping[str, tuple[int, ...]]
+    conditions: tuple[Condition, ...]
+
+    @cached_property
+    def multiply_adds(self) -> Size:
+        return self.op.multiply_adds(self.inputs, self.outputs)
+
+    @cached_property
+    def least_batch(self) -> int:
+        return self.op.least_batch(self.inputs)
+
+
+def outcome(op: Op, inputs: tuple[Tensor, ...]) -> Outcome:
+    """What a layer makes of its inputs, worked out once for all that are alike.
+
+    Networks repeat themselves: of the 500 layers of a ResNet-152 about 50 differ. Raises
+    OpError for what cannot be.
+    """
+    try:
+        hash(op)
+    except TypeError:  # a layer of one's own may have an argument that is no key
+        return _work_out(op, inputs)
+    return _known_outcome(op, inputs, tuple(map(type, vars(op).values())))
+
+
+def _work_out(op: Op, inputs: tuple[Tensor, ...]) -> Outcome:
+    need = Need()
+    outputs = op.infer(inputs, need)
+    return Outcome(op, inputs, outputs, op.weights(inputs), tuple(need.conditions))
+
+
+@lru_cache(maxsize=4096)
+def _known_outcome(op: Op, inputs: tuple[Tensor, ...], kinds: tuple[type, ...]) -> Outcome:
+    """``kinds`` are those of the arguments, for 1 is equal to 1.0 and to True."""
+    return _work_out(op, inputs)
 
 
 @dataclass(frozen=True)
@@ -230,14 +333,30 @@ class Parameter:
 
 _REGISTRY: dict[str, type[Op]] = {}
 _ALIASES: dict[str, str] = {}
+_INCOMPLETE: set[type[Op]] = set()
+"""Layers that are no dataclasses yet.
+
+Making a dataclass takes longer than all else that importing a layer does, and few programs use
+more than a tenth of the layers: each is made one when it is first used.
+"""
+_CUSTOM = "custom"
 
 Item = TypeVar("Item", int, float, "int | None")
-AnyOp = TypeVar("AnyOp", bound=Op)
+
+
+def _complete(cls: type[Op]) -> None:
+    """Make a layer the dataclass that it is to be, after those that it derives from."""
+    if not _INCOMPLETE or "__dataclass_params__" in vars(cls):
+        return
+    for ancestor in reversed(cls.__mro__):
+        if ancestor in _INCOMPLETE:
+            dataclass(frozen=True)(ancestor)
+            _INCOMPLETE.discard(ancestor)
 
 
 @dataclass_transform(frozen_default=True)
 def layer(
-    name: str, *aliases: str, family: str = "custom", replace: bool = False
+    name: str, *aliases: str, family: str = _CUSTOM, replace: bool = False
 ) -> Callable[[type[AnyOp]], type[AnyOp]]:
     """Register a class as the layer ``name``, under ``aliases`` too.
 
@@ -250,14 +369,16 @@ def layer(
         _check_class(cls, name)
         for taken in () if replace else (name, *aliases):
             _check_free(cls, taken)
-        made = dataclass(frozen=True)(cls)
-        made.name, made.aliases, made.family = name, aliases, family
+        cls.name, cls.aliases, cls.family = name, aliases, family
+        _INCOMPLETE.add(cls)
+        if family == _CUSTOM:
+            _complete(cls)  # what is wrong with it is said where it is written
         for called in (name, *aliases):
             _forget(called)
-        _REGISTRY[name] = made
+        _REGISTRY[name] = cls
         _ALIASES.update(dict.fromkeys(aliases, name))
         _CHOICE_WORDS.clear()
-        return made
+        return cls
 
     return register
 
@@ -351,6 +472,7 @@ def signature(cls: type[Op]) -> tuple[Parameter, ...]:
     """The parameters of a layer, in order."""
     known = _SIGNATURES.get(cls)
     if known is None:
+        _complete(cls)
         known = tuple(
             Parameter(f.name, f.metadata["kind"], f.default, f.metadata["doc"])
             for f in dataclasses.fields(cls)  # type: ignore[arg-type]  # made by `layer`
@@ -364,6 +486,25 @@ def build(cls: type[Op], arguments: Mapping[str, Any]) -> Op:
 
     Raises OpError with code ``missing-argument``, ``unknown-argument`` or ``bad-argument``.
     """
+    kinds = tuple(map(type, arguments.values()))
+    if _PLAIN.issuperset(kinds):
+        # mypy takes the __hash__ of a class's instances for its own
+        return _known_layer(cls, tuple(arguments.items()), kinds)  # type: ignore[arg-type]
+    return _build(cls, arguments)
+
+
+_PLAIN = frozenset((bool, float, int, str, type(None)))
+
+
+@lru_cache(maxsize=4096)
+def _known_layer(
+    cls: type[Op], arguments: tuple[tuple[str, Any], ...], kinds: tuple[type, ...]
+) -> Op:
+    """``kinds`` are those of the arguments, for 1 is equal to 1.0 and to True."""
+    return _build(cls, dict(arguments))
+
+
+def _build(cls: type[Op], arguments: Mapping[str, Any]) -> Op:
     values: dict[str, Any] = {}
     for parameter in signature(cls):
         if parameter.name in arguments:
@@ -375,7 +516,7 @@ def build(cls: type[Op], arguments: Mapping[str, Any]) -> Op:
                 text=f"{parameter.name} is missing",
                 help=f"give it {parameter.kind.words}: {short_form(cls)}",
             )
-    unknown = [key for key in arguments if key not in {p.name for p in signature(cls)}]
+    unknown = [key for key in arguments if key not in values]
     if unknown:
         raise OpError(
             "unknown-argument",

@@ -9,6 +9,8 @@ from typing import ClassVar
 from archdsl.dims import Size, ceil_div, show
 from archdsl.ops.arguments import OpError, axes, flag, integer, optional, size, sizes
 from archdsl.ops.op import Need, Op, Tensor, layer, need_batch, need_float, resolve_axis
+from archdsl.ops.reach import Reach, Window, pointwise, pointwise_but, without
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code
 
 _MOST_PARTS = 1000  # far beyond any real layer; a graph must stay a thing that can be shown
@@ -28,6 +30,13 @@ def _parts(op: Op, x: Tensor, index: int, lengths: Sequence[Size]) -> tuple[Tens
             input=0,
         )
     return tuple(x.with_dims(*x.dims[:index], n, *x.dims[index + 1 :]) for n in lengths)
+
+
+def _cut(x: Tensor, axis: int, before: Sequence[Size]) -> Reach:
+    """How a part sees the whole, the parts before it having these lengths along an axis."""
+    start: Size = sum(before, start=0)
+    moved = Window(axis, ((start, start),)) if isinstance(start, int) else None
+    return (*pointwise(axis), moved, *pointwise(x.rank)[axis + 1 :])
 
 
 @layer("split", family="shape")
@@ -75,6 +84,22 @@ class Split(Op):
         need.equal(length, sum(self.lengths), error, "the lengths of split add up to the axis")
         return _parts(self, x, index, self.lengths)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axis = resolve_axis(self, self.axis, inputs[0])
+        return _cut(inputs[0], axis, [part.dims[axis] for part in outputs[:output]])
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         lengths = self.lengths if isinstance(self.lengths, int) else list(self.lengths)
         return Code(
@@ -118,6 +143,22 @@ class Chunk(Op):
             raise error
         lengths = [each] * (self.chunks - 1)
         return _parts(self, x, index, [*lengths, length - sum(lengths)])
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axis = resolve_axis(self, self.axis, inputs[0])
+        return _cut(inputs[0], axis, [part.dims[axis] for part in outputs[:output]])
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(
@@ -179,6 +220,25 @@ class Slice(Op):
         result = ceil_div(stop - start, self.step)
         return (x.with_dims(*x.dims[:index], result, *x.dims[index + 1 :]),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        x = inputs[0]
+        axis = resolve_axis(self, self.axis, x)
+        start = x.dims[axis] + self.start if self.start < 0 else self.start
+        moved = Window(axis, ((start, start),), self.step) if isinstance(start, int) else None
+        return (*pointwise(axis), moved, *pointwise(x.rank)[axis + 1 :])
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         text = f"{self.start or ''}:{'' if self.stop is None else self.stop}"
         if self.step != 1:
@@ -215,6 +275,21 @@ class Select(Op):
         need.at_least(x.dims[place], least, error, f"select takes place {self.index}")
         return (x.with_dims(*x.dims[:place], *x.dims[place + 1 :]),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return without(inputs[0].rank, resolve_axis(self, self.axis, inputs[0]))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=_indexed(resolve_axis(self, self.axis, inputs[0]), str(self.index)))
 
@@ -241,6 +316,19 @@ class _Reduction(Op):
         if self.keep:
             return (x.with_dims(*(1 if i in dropped else d for i, d in enumerate(x.dims))),)
         return (x.with_dims(*(d for i, d in enumerate(x.dims) if i not in dropped)),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        x = inputs[0]
+        named = (self.axis,) if isinstance(self.axis, int) else self.axis
+        dropped = [resolve_axis(self, axis, x) for axis in named]
+        return pointwise_but(x.rank, *dropped) if self.keep else without(x.rank, *dropped)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         keep = ", keepdim=True" if self.keep else ""
@@ -304,6 +392,11 @@ class AMax(_Reduction):
     axis: int | tuple[int, ...] = axes(doc="what to look along; the batch is axis 0")
     keep: bool = flag(default=False, doc="whether the axis stays, with size 1")
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,), outputs=(0,))
+
 
 @layer("amin", family="shape")
 class AMin(_Reduction):
@@ -319,3 +412,8 @@ class AMin(_Reduction):
 
     axis: int | tuple[int, ...] = axes(doc="what to look along; the batch is axis 0")
     keep: bool = flag(default=False, doc="whether the axis stays, with size 1")
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,), outputs=(0,))

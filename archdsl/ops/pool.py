@@ -10,6 +10,8 @@ from archdsl.dims import Size, show
 from archdsl.ops.arguments import OpError, Sizes, flag, number, optional, sizes
 from archdsl.ops.conv import AXIS_NAMES, need_spatial, window
 from archdsl.ops.op import Need, Op, Tensor, layer, per_axis, show_value, torch_keywords
+from archdsl.ops.reach import Reach, parts, pointwise_but, same_place, sliding
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code, module, positional
 
 
@@ -92,6 +94,25 @@ class _Pool(Op):
             )
         return tuple(total // 2 for total in totals)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axes = inputs[0].rank - 1
+        kernel = per_axis(self.kernel_size, axes, "kernel_size")
+        stride = kernel if self.stride is None else per_axis(self.stride, axes, "stride")
+        dilation = per_axis(self.dilation, axes, "dilation")
+        each = zip(kernel, stride, self._padding(axes), dilation, strict=True)
+        windows = (
+            sliding(i + 1, kernel=k, stride=s, before=p, dilation=d)
+            for i, (k, s, p, d) in enumerate(each)
+        )
+        return (same_place(0), *windows)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,))
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         axes = inputs[0].rank - 1
         arguments = []
@@ -153,6 +174,11 @@ class MaxPool(_Pool):
     dilation: Sizes = sizes(default=1, doc="distance between the window's values")
     ceil_mode: bool = flag(default=False, doc="whether a window may reach beyond the end")
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,), made=(replace(outputs[0], dtype="int"),))
+
 
 @layer("avg_pool", family="pooling")
 class AvgPool(_Pool):
@@ -195,6 +221,12 @@ class LPPool(_Pool):
     stride: Sizes | None = optional(sizes(), doc="step of the window; none is the kernel's size")
     ceil_mode: bool = flag(default=False, doc="whether a window may reach beyond the end")
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        # Powers of the values; what their averages are, and each step from there to the root.
+        return Saved(inputs=(0,), made=(inputs[0], *[outputs[0]] * 4))
+
 
 class _AdaptivePool(Op):
     """What pools to a given size share: any size comes in, that size comes out."""
@@ -216,6 +248,18 @@ class _AdaptivePool(Op):
             )
         out = [old if new is None else new for old, new in zip(x.spatial, wanted, strict=True)]
         return (x.with_dims(x.channels, *out),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        pairs = zip(inputs[0].spatial, outputs[0].spatial, strict=True)
+        return (same_place(0), *(parts(i + 1, old, new) for i, (old, new) in enumerate(pairs)))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        single = all(size == 1 for size in outputs[0].spatial)  # which torch takes for a mean
+        return NOTHING_SAVED if single else Saved(inputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         callee = f"nn.{self.torch_class}{inputs[0].rank - 1}d"
@@ -253,6 +297,11 @@ class AdaptiveMaxPool(_AdaptivePool):
 
     output_size: int | tuple[int | None, ...] = sizes(none=True, doc="size of the output")
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,), made=(replace(outputs[0], dtype="int"),))
+
 
 class _GlobalPool(Op):
     """What pools of everything share: every spatial axis becomes 1."""
@@ -263,6 +312,16 @@ class _GlobalPool(Op):
         x = inputs[0]
         axes = need_spatial(self, x)
         return (x.with_dims(x.channels, *(1,) * axes),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise_but(inputs[0].rank, *range(1, inputs[0].rank))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         callee = f"nn.{self.torch_class}{inputs[0].rank - 1}d"
@@ -294,3 +353,8 @@ class GlobalMaxPool(_GlobalPool):
 
     example = "global_max_pool"
     torch_class = "AdaptiveMaxPool"
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,), made=(replace(outputs[0], dtype="int"),))

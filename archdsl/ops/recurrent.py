@@ -9,6 +9,7 @@ from archdsl.dims import Size, show
 from archdsl.ops.arguments import OpError, choice, flag, probability, size
 from archdsl.ops.merge import expanded, joined_batch
 from archdsl.ops.op import Need, Op, Tensor, layer, need_batch, need_float
+from archdsl.ops.saved import Saved
 from archdsl.ops.torch_text import Argument, Code, keyword, module, positional
 
 
@@ -80,6 +81,10 @@ class _Recurrent(Op):
     """What ``rnn``, ``lstm`` and ``gru`` share; they differ in their gates and states."""
 
     gates: ClassVar[int] = 1
+    workspace: ClassVar[int] = 0
+    """How often hidden_size a step keeps values for its backward pass, besides the states."""
+    states_beyond: ClassVar[int] = 0
+    """Whether the last state is kept besides those that steps start from."""
     inputs: ClassVar[tuple[str, ...]] = ("input", "hidden")
     optional_inputs = 1
     outputs: ClassVar[tuple[str, ...]] = ("sequence", "hidden")
@@ -142,6 +147,27 @@ class _Recurrent(Op):
         matrices = (shape for shape in self.weights(inputs).values() if len(shape) == 2)
         return inputs[0].dims[0] * sum(rows * columns for rows, columns in matrices)
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        """As torch's own kernels do it; those of oneDNN, for LSTMs, keep a workspace of theirs."""
+        steps = inputs[0].dims[0]
+        between = Tensor((steps, self._directions * self._width))
+        runs = self.num_layers * self._directions
+        # torch wants the steps first, and each direction of the first layer turns its input.
+        made = [Tensor(inputs[0].dims)] * self._directions
+        made += [between] * (self.num_layers - 1) * (2 if self.dropout else 1)
+        made += [Tensor((steps, self._workspace()))] * runs
+        # A single run keeps the first state as it came; several keep a copy of them all.
+        given = range(1, len(inputs) if runs == 1 else 1)
+        kept = steps + self.states_beyond - len(given[:1])
+        made += [Tensor((kept, shape[-1])) for shape in self._states()] * runs
+        return Saved(inputs=tuple(given), made=tuple(made))
+
+    def _workspace(self) -> int:
+        """How many values a step keeps besides its states."""
+        return self.workspace * self.hidden_size
+
     def _call(self, inputs: Sequence[Tensor]) -> str:
         x, *states = expanded(inputs)
         turned = [f"{state}.transpose(0, 1).contiguous()" for state in states]
@@ -183,6 +209,7 @@ class RNN(_Recurrent):
     """
 
     example = "rnn(32)"
+    states_beyond = 1
 
     hidden_size: int = size(doc="features of the state")
     num_layers: int = size(default=1, doc="layers on top of one another")
@@ -215,6 +242,7 @@ class LSTM(_Recurrent):
 
     example = "lstm(32, num_layers = 2, bidirectional = true)"
     gates = 4
+    workspace = 5
     inputs = ("input", "hidden", "cell")
     optional_inputs = 2
     outputs = ("sequence", "hidden", "cell")
@@ -229,6 +257,9 @@ class LSTM(_Recurrent):
     @property
     def _width(self) -> int:
         return self.proj_size or self.hidden_size
+
+    def _workspace(self) -> int:
+        return super()._workspace() + (self.hidden_size if self.proj_size else 0)
 
     def _states(self) -> list[tuple[int, ...]]:
         count = self.num_layers * self._directions
@@ -268,6 +299,7 @@ class GRU(_Recurrent):
 
     example = "gru(32)"
     gates = 3
+    workspace = 6
 
     hidden_size: int = size(doc="features of the state")
     num_layers: int = size(default=1, doc="layers on top of one another")
@@ -283,6 +315,9 @@ class _Cell(Op):
     """What the cells share: one step, from the state before it to the state after it."""
 
     gates: ClassVar[int] = 1
+    workspace: ClassVar[int] = 0
+    """How often hidden_size it keeps values for its backward pass, besides the states."""
+    keeps_output: ClassVar[bool] = False
     torch_name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]] = ("input", "hidden")
     optional_inputs = 1
@@ -311,6 +346,15 @@ class _Cell(Op):
         matrices = (shape for shape in self.weights(inputs).values() if len(shape) == 2)
         return sum(rows * columns for rows, columns in matrices)
 
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        made = [Tensor((self.workspace * self.hidden_size,))]
+        if len(inputs) == 1:
+            made.append(Tensor((self.hidden_size,)))  # zeros stand for every state
+        kept = (0,) if self.keeps_output else ()
+        return Saved(tuple(range(len(inputs))), kept, tuple(made))
+
     def _code(self, inputs: Sequence[Tensor], *more: Argument) -> Code:
         x, *states = expanded(inputs)
         if len(states) == 2:
@@ -338,6 +382,7 @@ class RNNCell(_Cell):
 
     example = "rnn_cell(32)"
     torch_name = "RNNCell"
+    keeps_output = True
 
     hidden_size: int = size(doc="features of the state")
     bias: bool = flag(default=True, doc="whether to add learned constants")
@@ -360,6 +405,7 @@ class LSTMCell(_Cell):
     example = "lstm_cell(32)"
     torch_name = "LSTMCell"
     gates = 4
+    workspace = 5
     inputs = ("input", "hidden", "cell")
     optional_inputs = 2
     outputs = ("hidden", "cell")
@@ -384,6 +430,7 @@ class GRUCell(_Cell):
     example = "gru_cell(32)"
     torch_name = "GRUCell"
     gates = 3
+    workspace = 6
 
     hidden_size: int = size(doc="features of the state")
     bias: bool = flag(default=True, doc="whether to add learned constants")

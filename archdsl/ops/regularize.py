@@ -19,6 +19,8 @@ from archdsl.ops.op import (
     product,
     torch_keywords,
 )
+from archdsl.ops.reach import Reach, pointwise_but, stretched
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code, keyword, module, positional
 
 
@@ -32,6 +34,27 @@ class _Dropout(Op):
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         need_float(self, inputs[0])
         return (inputs[0],)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def _mask(self, x: Tensor) -> Tensor:
+        """Which values stay, times 1 / (1 - p)."""
+        return x
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        if self.p in {0, 1}:
+            return NOTHING_SAVED
+        return Saved(made=(self._mask(inputs[0]),))
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (None,) if training and self.p else (0,)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(f"nn.{self.torch_class}", *torch_keywords(self))
@@ -69,6 +92,9 @@ class SpatialDropout(_Dropout):
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         need_spatial(self, inputs[0])
         return (inputs[0],)
+
+    def _mask(self, x: Tensor) -> Tensor:
+        return x.with_dims(x.channels)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(f"nn.Dropout{inputs[0].rank - 1}d", *torch_keywords(self))
@@ -113,6 +139,9 @@ class FeatureAlphaDropout(_Dropout):
             )
         return (x,)
 
+    def _mask(self, x: Tensor) -> Tensor:
+        return x.with_dims(x.channels)
+
 
 DROP_PATH = '''\
 class DropPath(nn.Module):
@@ -151,6 +180,21 @@ class DropPath(Op):
         need_float(self, inputs[0])
         need_batch(self, inputs[0])
         return (inputs[0],)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(made=(inputs[0].with_dims(),))
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (None,) if training else (0,)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("DropPath", positional("p", self.p), helpers={"DropPath": DROP_PATH})
@@ -211,6 +255,17 @@ class DropConnect(Op):
     def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         return product(inputs[0].dims) * self.out_features
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise_but(inputs[input].rank, inputs[input].rank - 1)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        matrix = Tensor((self.out_features, inputs[0].features), batch="none")
+        return Saved(inputs=(0,), made=(matrix, matrix))  # which weights stay, and what they are
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
             "DropConnect",
@@ -254,6 +309,21 @@ class GaussianNoise(Op):
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         need_float(self, inputs[0])
         return (inputs[0],)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (None,) if training else (0,)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(

@@ -17,6 +17,15 @@ from archdsl.ops.op import (
     product,
     resolve_axis,
 )
+from archdsl.ops.reach import (
+    Reach,
+    pointwise_but,
+    regrouped,
+    same_place,
+    stretched,
+    without,
+)
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code, keyword, module, positional
 
 
@@ -33,6 +42,21 @@ class Identity(Op):
 
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         return (inputs[0],)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return stretched(inputs[input].dims, outputs[output].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.Identity", function="{0}")
@@ -67,6 +91,21 @@ class Flatten(Op):
             )
         joined = product(x.dims[start : end + 1])
         return (x.with_dims(*x.dims[:start], joined, *x.dims[end + 1 :]),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return regrouped(inputs[0].dims, outputs[0].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         end = "" if self.end_axis == -1 else f", {self.end_axis}"
@@ -147,6 +186,21 @@ class Unflatten(Op):
         new = _filled(self, length, self.sizes, need, f"axis {self.axis} of {x}")
         return (x.with_dims(*x.dims[:index], *new, *x.dims[index + 1 :]),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return regrouped(inputs[0].dims, outputs[0].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.Unflatten", positional("dim", self.axis), positional("sizes", self.sizes))
 
@@ -195,6 +249,21 @@ class Reshape(Op):
             _size_text(self, wanted, x)
         return (x.with_dims(*_filled(self, x.elements, self.sizes, need, str(x))),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return regrouped(inputs[0].dims, outputs[0].dims)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         texts = ["{0}.shape[0]", *(_size_text(self, s, inputs[0]) for s in self.sizes)]
         return Code(call=f"{{0}}.reshape({', '.join(texts)})")
@@ -222,6 +291,24 @@ class Transpose(Op):
         dims = list(x.dims)
         dims[one], dims[other] = dims[other], dims[one]
         return (x.with_dims(*dims),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        x = inputs[0]
+        one, other = (resolve_axis(self, axis, x) for axis in (self.axis0, self.axis1))
+        swapped = {one: other, other: one}
+        return tuple(same_place(swapped.get(axis, axis)) for axis in range(x.rank))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=f"{{0}}.transpose({self.axis0}, {self.axis1})")
@@ -268,6 +355,22 @@ class Permute(Op):
             )
         return (x.with_dims(*(x.dims[i] for i in indices)),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        order = self._indices(inputs[0])
+        return tuple(same_place(order.index(axis)) for axis in range(inputs[0].rank))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=f"{{0}}.permute({', '.join(map(str, self.order))})")
 
@@ -301,6 +404,21 @@ class Squeeze(Op):
         need.equal(x.dims[index], 1, error, "squeeze drops an axis of size 1")
         return (x.with_dims(*x.dims[:index], *x.dims[index + 1 :]),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return without(inputs[0].rank, resolve_axis(self, self.axis, inputs[0]))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call="{0}.squeeze({axis})", constants={"axis": self.axis})
 
@@ -324,6 +442,22 @@ class Unsqueeze(Op):
         index = resolve_axis(self, self.axis, x.with_dims(*x.dims, 1))
         return (x.with_dims(*x.dims[:index], 1, *x.dims[index:]),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axis = resolve_axis(self, self.axis, outputs[0])
+        return tuple(same_place(i if i < axis else i + 1) for i in range(inputs[0].rank))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call="{0}.unsqueeze({axis})", constants={"axis": self.axis})
 
@@ -332,6 +466,7 @@ class _Constant(Op):
     """What makes a tensor of one value shares: a batch as large as that of ``like``."""
 
     inputs = ("like",)
+    shape_only = frozenset({"like"})
     rest: ClassVar[str | None] = "sizes"
     torch_call: ClassVar[str]
 
@@ -340,6 +475,16 @@ class _Constant(Op):
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         need_batch(self, inputs[0])
         return (replace(inputs[0], dims=self.sizes, dtype="float"),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return None
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         extents = ", ".join(["{0}.shape[0]", *map(str, self.sizes)])
@@ -411,6 +556,16 @@ class ChannelShuffle(Op):
         )
         need.divisible(x.channels, self.groups, error, "groups divides the channels")
         return (x,)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise_but(inputs[0].rank, 0)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.ChannelShuffle", positional("groups", self.groups))

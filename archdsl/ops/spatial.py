@@ -31,6 +31,8 @@ from archdsl.ops.op import (
     per_axis,
     show_value,
 )
+from archdsl.ops.reach import Reach, Window, interpolated, parts, same_place, sliding
+from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Argument, Code, keyword, module, positional
 
 _PAD_CLASSES = {
@@ -112,6 +114,19 @@ class Pad(Op):
         )
         need.at_least(x.dims[index], least, error, f"{self.mode} padding of ({before}, {after})")
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return tuple(
+            sliding(axis, kernel=1, before=before)
+            for axis, (before, _) in enumerate(self._pairs(inputs[0]))
+        )
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return Saved(inputs=(0,)) if self.mode in {"reflect", "replicate"} else NOTHING_SAVED
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         x = inputs[0]
         pairs = self._pairs(x)
@@ -169,6 +184,7 @@ class Crop(Op):
 
     example = "crop((20, 24))"
     inputs = ("input", "like")
+    shape_only = frozenset({"like"})
     optional_inputs = 1
 
     size: Sizes | None = optional(sizes(), doc="size of the output")
@@ -189,6 +205,29 @@ class Crop(Op):
             )
             need.at_least(old, new, error, "crop makes it no larger")
         return (x.with_dims(x.channels, *wanted),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        if input:
+            return None
+        pairs = zip(inputs[0].spatial, outputs[0].spatial, strict=True)
+        cut = [(old - new) // 2 for old, new in pairs]
+        windows = (
+            sliding(i + 1, kernel=1, before=-c) if isinstance(c, int) else None
+            for i, c in enumerate(cut)
+        )
+        return (same_place(0), *windows)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
+    def shares(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
+    ) -> tuple[int | None, ...]:
+        return (0,) * len(outputs)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         helpers = {"center_crop": CENTER_CROP}
@@ -281,6 +320,34 @@ def _interpolate(size_text: str, mode: str, align_corners: bool | None) -> str:
     return f"{text})"
 
 
+def _interpolated_reach(
+    x: Tensor,
+    y: Tensor,
+    mode: str,
+    align_corners: bool | None,
+    scales: Sequence[float] | None = None,
+) -> Reach:
+    """What an interpolation of ``x`` to ``y`` sees; everything where a free size decides."""
+    windows: list[Window | None] = []
+    for axis, (old, new) in enumerate(zip(x.spatial, y.spatial, strict=True), start=1):
+        fixed = isinstance(old, int) and isinstance(new, int)
+        if mode == "area":
+            windows.append(parts(axis, old, new))
+        elif align_corners:
+            corners = (old, new) if isinstance(old, int) and isinstance(new, int) else None
+            windows.append(
+                interpolated(axis, Fraction(1), mode, corners=corners) if fixed else None
+            )
+        elif scales is not None:
+            windows.append(interpolated(axis, 1 / Fraction(scales[axis - 1]), mode))
+        elif old == new:
+            windows.append(same_place(axis))
+        else:
+            scale = Fraction(old, new) if isinstance(old, int) and isinstance(new, int) else None
+            windows.append(None if scale is None else interpolated(axis, scale, mode))
+    return (same_place(0), *windows)
+
+
 @layer("upsample", family="shape")
 class Upsample(Op):
     """Spatial axes enlarged by a factor, or to a size, by interpolation.
@@ -345,6 +412,20 @@ class Upsample(Op):
         need.at_least(result, 1, error, f"something is left after scaling by {show_value(scale)}")
         return result
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        x, y = inputs[0], outputs[0]
+        if self.scale_factor is None:
+            return _interpolated_reach(x, y, self.mode, self.align_corners)
+        scales = per_axis(self.scale_factor, x.rank - 1, "scale_factor")
+        return _interpolated_reach(x, y, self.mode, self.align_corners, scales)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
             "nn.Upsample",
@@ -366,6 +447,7 @@ class Resize(Op):
 
     example = "resize(20, mode = bilinear)"
     inputs = ("input", "like")
+    shape_only = frozenset({"like"})
     optional_inputs = 1
 
     size: Sizes | None = optional(sizes(), doc="size of the output")
@@ -377,6 +459,18 @@ class Resize(Op):
         axes = need_spatial(self, x)
         _need_mode(self, axes, self.mode, self.align_corners)
         return (x.with_dims(x.channels, *_wanted_sizes(self, self.size, inputs)),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        if input:
+            return None
+        return _interpolated_reach(inputs[0], outputs[0], self.mode, self.align_corners)
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         if self.size is None:
@@ -429,6 +523,17 @@ class PixelShuffle(Op):
         height, width = x.spatial
         return (x.with_dims(x.channels // factor**2, height * factor, width * factor),)
 
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        spread = ((0, 0),) * self.upscale_factor
+        return (None, Window(1, spread), Window(2, spread))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
+
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.PixelShuffle", positional("upscale_factor", self.upscale_factor))
 
@@ -460,6 +565,17 @@ class PixelUnshuffle(Op):
             need.divisible(extent, factor, error, f"pixel_unshuffle divides the {name}")
         height, width = x.spatial
         return (x.with_dims(x.channels * factor**2, height // factor, width // factor),)
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        factor = self.downscale_factor
+        return (None, *(sliding(axis, kernel=factor, stride=factor) for axis in (1, 2)))
+
+    def saved(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
+    ) -> Saved:
+        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.PixelUnshuffle", positional("downscale_factor", self.downscale_factor))

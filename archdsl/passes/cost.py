@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from archdsl.dims import Size, evaluate
-from archdsl.graph import Graph, inputs_of, live_nodes, op_of, type_of
+from archdsl.graph import Graph, inputs_of, live_nodes, op_of, type_of, types_into
+from archdsl.ops.op import Outcome, outcome
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network costs for one sample."""
+    """What a network, or a node of it, costs for one sample."""
 
     parameters: int
     """Trainable numbers; shared ones count once."""
@@ -23,38 +25,51 @@ class Cost:
 def count_cost(
     graph: Graph, sizes: Mapping[str, int] | None = None, *, training: bool = False
 ) -> Cost:
-    """The cost of a checked graph; ``sizes`` gives the free ones values.
+    """The cost of a checked graph: the sum of :func:`node_costs`, by the same arguments."""
+    costs = node_costs(graph, sizes, training=training).values()
+    total: Size = sum((cost.multiply_adds for cost in costs), start=0)
+    return Cost(sum(cost.parameters for cost in costs), total)
 
-    Multiply-adds leave out what is computed in training alone, unless ``training``.
+
+def node_costs(
+    graph: Graph, sizes: Mapping[str, int] | None = None, *, training: bool = False
+) -> dict[str, Cost]:
+    """What every node of a checked graph costs; ``sizes`` gives the free ones values.
+
+    Parameters that several nodes share count at the first of them; a tied weight counts where
+    it is, not where it is used. In a scan multiply-adds are those of all its steps. They leave
+    out what is computed in training alone, unless ``training``. What no output depends on
+    costs nothing.
     """
     alive = live_nodes(graph)
     running = alive if training else live_nodes(graph, training=False)
+    arriving = types_into(graph)
     seen: set[str] = set()
-    parameters = 0
-    total: Size = 0
-    for node in graph:
-        if node not in alive:
-            continue
-        op = op_of(graph, node)
-        data = graph.nodes[node]
-        types = [type_of(graph, s) for s in inputs_of(graph, node)]
-        path = data.get("path") or node
-        if path not in seen:
-            seen.add(path)
-            tied = bool(getattr(op, "tie", None))
-            parameters += sum(
-                math.prod(shape)
-                for name, shape in op.weights(types).items()
-                if not (tied and name == "weight")
-            )
-        if node in running:
-            total = total + _steps(graph, node) * op.multiply_adds(types, data["types"])
-    if sizes is not None:
-        total = evaluate(total, dict(sizes))
-    return Cost(parameters, total)
+    costs: dict[str, Cost] = {}
+    for node, data in graph.nodes(data=True):
+        parameters, total = 0, cast("Size", 0)
+        if node in alive:
+            found = outcome(op_of(graph, node), arriving[node])
+            path = data.get("path") or node
+            if path not in seen:
+                seen.add(path)
+                parameters = _own_parameters(found)
+            if node in running:
+                total = steps_of(graph, node) * found.multiply_adds
+        if sizes is not None:
+            total = evaluate(total, sizes)
+        costs[node] = Cost(parameters, total)
+    return costs
 
 
-def _steps(graph: Graph, node: str) -> Size:
+def _own_parameters(found: Outcome) -> int:
+    tied = bool(getattr(found.op, "tie", None))
+    return sum(
+        math.prod(shape) for name, shape in found.weights.items() if not (tied and name == "weight")
+    )
+
+
+def steps_of(graph: Graph, node: str) -> Size:
     """How often a node runs: once, or once a step of the scans around it."""
     times: Size = 1
     loop = graph.nodes[node].get("loop")

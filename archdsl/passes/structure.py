@@ -5,8 +5,6 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterator
 
-import networkx as nx
-
 from archdsl.diagnostics import ArchError, Diagnostic, suggest
 from archdsl.elaborate.scopes import MODULE_ATTRIBUTES
 from archdsl.graph import Graph, Scope, graph_error, live_nodes, scopes, walk_scopes
@@ -157,6 +155,8 @@ def check_nesting(graph: Graph) -> Iterator[Diagnostic]:
     What a module computes may not come back into it from outside; what a scan's body
     computes is seen inside it, and leaves it through the scan's end alone.
     """
+    import networkx as nx  # the checks of a specification's own graph have no need of it
+
     known = scopes(graph)
     chains = {
         node: [s.id for s in walk_scopes(graph, data["scope"])][::-1]

@@ -27,9 +27,13 @@ NOT_IN_THE_CORPUS = {
     "bad-call": "tests/test_cli.py",
     "bad-graph": "tests/test_graph.py",
     "bad-weights": "tests/backends/",
+    "no-graphviz": "tests/render/",
     "no-onnx": "tests/backends/",
+    "not-optimized": "tests/backends/",
     "no-torch": "below",
+    "no-volume": "tests/backends/",
     "onnx-failed": "tests/backends/",
+    "too-large-to-draw": "tests/render/",
     "unknown-network": "below",
     "unwritable-file": "below",
 }

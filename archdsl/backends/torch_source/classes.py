@@ -143,18 +143,18 @@ class _Planner:
     def order(self) -> None:
         """Put every class behind those that it uses."""
         done: dict[int, ClassPlan] = {}
-
-        def visit(plan: ClassPlan) -> None:
-            if id(plan) in done:
-                return
-            for unit in plan.units:
-                for used in self._used_directly(unit):
-                    visit(used)
-            done[id(plan)] = plan
-
         for plan in self.plans:
-            visit(plan)
+            self._put_behind(plan, done)
         self.plans = list(done.values())
+
+    def _put_behind(self, plan: ClassPlan, done: dict[int, ClassPlan]) -> None:
+        """Put a class behind those that it uses, unless it stands there already."""
+        if id(plan) in done:
+            return
+        for unit in plan.units:
+            for used in self._used_directly(unit):
+                self._put_behind(used, done)
+        done[id(plan)] = plan
 
     def _used_directly(self, unit: Unit) -> Iterator[ClassPlan]:
         for member in unit.members:
@@ -244,6 +244,9 @@ class _Planner:
     def slots(self, plan: ClassPlan) -> Iterator[Slot]:
         """The constants of a class, in the order of its members."""
         first = plan.units.index(plan.unit)
+        if first == 0:
+            yield from self._slots_of([plan.members(u) for u in plan.units], ())
+            return
         order = [first, *(i for i in range(len(plan.units)) if i != first)]
         rows = [plan.members(plan.units[i]) for i in order]
         for slot in self._slots_of(rows, ()):
@@ -259,6 +262,9 @@ class _Planner:
             at = (*prefix, position)
             present = [i for i, m in enumerate(column) if m is not None]
             for slot in self._column_slots([column[i] for i in present], at):
+                if len(present) == len(column):
+                    yield slot
+                    continue
                 values = [ANY] * len(column)
                 for index, value in zip(present, slot.values, strict=True):
                     values[index] = value
@@ -338,8 +344,9 @@ def _leaf_slots(leaves: list[Leaf], at: SlotId) -> Iterator[Slot]:
     if calls[0] is not None:
         constructs = [c for c in calls if c is not None]
         for index, row in enumerate(zip(*(c.arguments for c in constructs), strict=True)):
-            for slot in _argument_slots(list(row), (*at, "m", index), hints, written, follows):
-                yield replace(slot, arrives=follows)
+            yield from _argument_slots(
+                list(row), (*at, "m", index), hints, written, follows, follows
+            )
     for name in first.code.constants:
         values = [leaf.code.constants[name] for leaf in leaves]
         yield Slot((*at, "c", name), name, values, hints.get(name, ()), None, True, follows)
@@ -351,12 +358,13 @@ def _argument_slots(
     hints: Mapping[str, tuple[ast.Expr, ...]],
     written: Mapping[str, Any],
     follows: Source | None,
+    arrives: Source | None,
 ) -> Iterator[Slot]:
     first = row[0]
     if isinstance(first.value, Construct):
         inner = [a.value for a in row if isinstance(a.value, Construct)]
         for index, nested in enumerate(zip(*(c.arguments for c in inner), strict=True)):
-            yield from _argument_slots(list(nested), (*at, index), hints, written, None)
+            yield from _argument_slots(list(nested), (*at, index), hints, written, None, arrives)
         return
     known = first.name in written
     yield Slot(
@@ -366,4 +374,5 @@ def _argument_slots(
         hints.get(first.name, ()),
         None if known else follows,
         known,
+        arrives,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from archdsl.backends.torch_source.names import (
@@ -48,36 +48,28 @@ class ConstantSolver:
         self.texts: dict[SlotId, str] = plan.texts
         self.parameters: dict[str, Parameter] = {}
         self.is_network = plan.unit.scope.kind == "network"
+        self.is_fixed = self.is_network and not varied and len(plan.units) == 1
+        """Whether every constant is just its value: there is nothing that it could follow from."""
         self.environments = [_arguments(u) for u in plan.units]
         self.rows = [plan.members(u) for u in plan.units]
-        self.producers = self._find_producers()
+        self.producers = {} if self.is_fixed else self._find_producers()
         self.by_member: dict[SlotId, list[Slot]] = {}
         self.by_values: dict[Any, str] = {}
+        self._sizes: dict[tuple[Source, int], list[Any] | None] = {}
         self.sums: dict[tuple[Source, int], tuple[int, dict[str, int]]] = {}
 
     def _find_producers(self) -> dict[Source, tuple[str, Any]]:
         """What gives every tensor of the first instance: an input, a leaf, a unit."""
-        found: dict[Source, tuple[str, Any]] = {}
-
-        def walk(members: Sequence[Leaf | Unit], prefix: SlotId) -> None:
-            for position, member in enumerate(members):
-                at = (*prefix, position)
-                if isinstance(member, Leaf):
-                    for i in range(len(member.data["types"])):
-                        found[Source(member.node, i)] = ("leaf", (member, at))
-                else:
-                    for source in member.outputs:
-                        found[source] = ("unit", (member, at))
-                    if is_inline(member):
-                        walk(member.members, at)
-
-        walk(self.plan.unit.members, ())
+        found: dict[Source, tuple[str, Any]] = dict(_producers(self.plan.unit.members, ()))
         for i, source in enumerate(self.plan.unit.inputs):
             found[source] = ("input", i)
         return found
 
     def resolve(self, slot: Slot) -> bool:
         """Find the text of a slot by the first way that explains its value everywhere."""
+        if self.is_fixed:
+            self.texts[slot.id] = python(slot.values[0])
+            return True
         member = tuple(itertools.takewhile(lambda part: isinstance(part, int), slot.id))
         self.by_member.setdefault(member, []).append(slot)
         text = (
@@ -189,7 +181,13 @@ class ConstantSolver:
         return True
 
     def _size(self, source: Source, which: int) -> list[Any] | None:
-        """A size of a tensor in every instance of the class."""
+        """A size of a tensor in every instance of the class, looked for once."""
+        key = source, which
+        if key not in self._sizes:
+            self._sizes[key] = self._look_for_size(source, which)
+        return self._sizes[key]
+
+    def _look_for_size(self, source: Source, which: int) -> list[Any] | None:
         row = self._row(source)
         if row is None:
             return None
@@ -386,6 +384,22 @@ class ConstantSolver:
                 local = unique(variable(name), {variable(p) for p in self.parameters})
                 self.plan.locals[local] = text
                 self.texts.update(dict.fromkeys(users, local))
+
+
+def _producers(
+    members: Sequence[Leaf | Unit], prefix: SlotId
+) -> Iterator[tuple[Source, tuple[str, Any]]]:
+    """What gives every tensor inside, those inside what is written inline too."""
+    for position, member in enumerate(members):
+        at = (*prefix, position)
+        if isinstance(member, Leaf):
+            for i in range(len(member.data["types"])):
+                yield Source(member.node, i), ("leaf", (member, at))
+            continue
+        for source in member.outputs:
+            yield source, ("unit", (member, at))
+        if is_inline(member):
+            yield from _producers(member.members, at)
 
 
 def _vector(values: Sequence[Any]) -> Any:

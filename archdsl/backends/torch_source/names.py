@@ -49,6 +49,8 @@ def unique(name: str, taken: set[str]) -> str:
 
 def python(value: Any) -> str:
     """A constant as Python source."""
+    if type(value) is int or type(value) is bool:  # nearly all are
+        return repr(value)
     if isinstance(value, Verbatim):
         return value.text
     if isinstance(value, Construct):

@@ -27,9 +27,12 @@ ANY = _Any()
 
 def agree(left: Sequence[Any], right: Sequence[Any]) -> bool:
     """Whether two rows of values are the same wherever both have one."""
-    return len(left) == len(right) and all(
-        a is ANY or b is ANY or same(a, b) for a, b in zip(left, right, strict=True)
-    )
+    if len(left) != len(right):
+        return False
+    for a, b in zip(left, right, strict=True):
+        if a is not ANY and b is not ANY and not same(a, b):
+            return False
+    return True
 
 
 @dataclass

@@ -126,17 +126,31 @@ def _numbered(name: str) -> tuple[str, int] | None:
 
 
 def _run(entries: Sequence[tuple[str, str]], start: int) -> tuple[int, str | None]:
-    """The end of the longest run of members that one loop can make, and its call."""
-    first = _numbered(entries[start][0])
-    if first is None:
-        return start + 1, None
+    """The end of the longest run of members that one loop can make, and its call.
+
+    The beginning of a run is a run, so that it can be looked for in growing steps and then in
+    shrinking ones: step by step, a run would take the square of its length.
+    """
     end, call = start + 1, None
-    while end < len(entries) and _numbered(entries[end][0]) == (first[0], first[1] + end - start):
-        longer = _common([text for _, text in entries[start : end + 1]])
-        if longer is None:
-            break
-        end, call = end + 1, longer
+    step, grows = 1, True
+    while step:
+        longer = _counted(entries[start : end + step]) if end + step <= len(entries) else None
+        if longer is not None:
+            end, call = end + step, longer
+        grows = grows and longer is not None
+        step = step * 2 if grows else step // 2
     return end, call
+
+
+def _counted(entries: Sequence[tuple[str, str]]) -> str | None:
+    """One call with ``i`` in it that gives every call of members that count on, or None."""
+    first = _numbered(entries[0][0])
+    if first is None:
+        return None
+    stem, number = first
+    if any(name != f"{stem}{number + i}" for i, (name, _) in enumerate(entries)):
+        return None
+    return _common([text for _, text in entries])
 
 
 def _common(calls: Sequence[str]) -> str | None:

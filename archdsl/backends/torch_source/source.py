@@ -24,6 +24,7 @@ from archdsl.backends.torch_source.plan import ClassPlan, Parameter, SlotId, is_
 from archdsl.backends.torch_source.rolling import roll_members
 from archdsl.backends.torch_source.tree import Leaf, Unit, build_tree
 from archdsl.backends.torch_source.variants import comparable_roots
+from archdsl.collector import collection_paused
 from archdsl.graph import Graph, outputs
 from archdsl.ops.torch_text import Argument, Construct
 
@@ -38,7 +39,8 @@ class Generated:
 
 def generate(graph: Graph) -> Generated:
     """The PyTorch source of a checked graph, that needs torch alone."""
-    return _Writer(graph).write()
+    with collection_paused():
+        return _Writer(graph).write()
 
 
 class _Writer:

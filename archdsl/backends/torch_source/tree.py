@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import networkx as nx
-
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.graph import (
     Graph,
@@ -17,6 +15,7 @@ from archdsl.graph import (
     in_order,
     inputs_of,
     live_nodes,
+    new_graph,
     op_of,
     scopes,
     type_of,
@@ -57,7 +56,7 @@ class Unit:
     inputs: list[Source] = field(default_factory=list)
     outputs: list[Source] = field(default_factory=list)
     input_names: dict[Source, str] = field(default_factory=dict)
-    graph: Graph = field(default_factory=nx.MultiDiGraph, repr=False)
+    graph: Graph = field(default_factory=lambda: new_graph(""), repr=False)
     variant: int = 0
     """0 in the network itself, more in one that it was compared with."""
 
