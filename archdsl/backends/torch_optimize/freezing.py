@@ -1,0 +1,46 @@
+"""The last step, at a price: compiled code with the weights as constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from archdsl.backends.torch_optimize.refusal import first_line, refused
+from archdsl.backends.torch_optimize.verification import differences
+
+
+class Frozen(nn.Module):
+    """A module that runs what ``torch.compile`` made of another, without autograd.
+
+    ``module`` is what was compiled; changes of its weights do not reach the compiled code.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        # https://docs.pytorch.org/docs/stable/generated/torch.compile.html lists the option.
+        self._run = torch.compile(module, options={"freezing": True})
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        with torch.no_grad():  # weights that might be trained are not taken for constants
+            return self._run(*args, **kwargs)
+
+
+def freeze_module(module: nn.Module, arguments: tuple[object, ...], expected: object) -> nn.Module:
+    """The module compiled, run on the arguments once, and held against what it should give."""
+    try:
+        frozen = Frozen(module)
+        found = frozen(*arguments)
+    except Exception as problem:
+        help = "it needs a C++ compiler (g++ or clang++, or CXX=…); or leave out freeze=True"
+        message = "torch.compile cannot compile the model"
+        raise refused(
+            message, notes=(f"torch says: {first_line(problem)}",), help=help
+        ) from problem
+    trouble = differences(expected, found)
+    if trouble:
+        message = "the compiled model does not give the outputs of the model"
+        raise refused(message, notes=tuple(trouble), help="leave out freeze=True")
+    return frozen
