@@ -77,6 +77,8 @@ class _Commands(click.Group):
     epilog=examples(
         "archdsl new resnet",
         "archdsl check resnet.arch",
+        "archdsl draw resnet.arch:resnet50 -o resnet50.svg",
+        "archdsl summary resnet.arch:resnet50",
         "archdsl compile resnet.arch:resnet50 -o resnet50.py",
     )
     + "\n\nExit codes: 0 all is well, 1 the specification is at fault, 2 the call is.",

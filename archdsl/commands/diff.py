@@ -80,7 +80,7 @@ _STYLES: dict[Sign, dict[str, object]] = {
     "depth",
     "--depth",
     type=click.IntRange(min=1),
-    help="Of the picture: how many levels of blocks to open.",
+    help="Of the picture: how many levels to show; 1 opens no block.",
 )
 @click.option(
     "theme",

@@ -60,7 +60,7 @@ from archdsl.picture import FORMATS, Picture, form_of
     "depth",
     "--depth",
     type=click.IntRange(min=1),
-    help="How many levels of blocks to open. Without it, as many as leave the picture readable.",
+    help="How many levels to show; 1 opens no block. Without it, as many as leave the picture readable.",
 )
 @click.option(
     "unfold", "--unfold", is_flag=True, help="Draw repeated blocks one by one, not as ×N."
@@ -103,7 +103,7 @@ def draw_command(
     theme: str,
     sizes: tuple[str, ...],
 ) -> int:
-    """Draw a network.
+    """Draw a network as a picture, or as a page to explore.
 
     A block is a box with its parameters, one that repeats is drawn once with ×N; edges
     bear the shapes of the tensors, without the batch. The page that --format html writes

@@ -43,7 +43,7 @@ _UNUSUAL = " and ".join(column.key for column in COLUMNS if not column.usual)
     "--depth",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many levels of modules to open. Without it, as many as a screen or two hold.",
+    help="How many levels to show; 1 opens no module. Without it, as many as a screen or two hold.",
 )
 @click.option("--unfold", is_flag=True, help="A row for each repetition, instead of one ×N.")
 @click.option("--only", metavar="MODULE", help="The rows of one module: layer3.")
@@ -77,7 +77,7 @@ def summary_command(
     form: str,
     output: str | None,
 ) -> int:
-    """Print the layers of a network with their shapes and what they cost.
+    """Print the layers of a network, and what they cost.
 
     A row is a layer or a module: what feeds it, the shape of what it gives, its parameters
     and multiply-adds, the memory of its outputs and what training keeps of it, and its receptive
