@@ -60,7 +60,7 @@ from archdsl.picture import FORMATS, Picture, form_of
     "depth",
     "--depth",
     type=click.IntRange(min=1),
-    help="How many levels to show; 1 opens no block. Without it, as many as leave the picture readable.",
+    help="How many levels to show; 1 opens no block. Without it, as many as one can read.",
 )
 @click.option(
     "unfold", "--unfold", is_flag=True, help="Draw repeated blocks one by one, not as ×N."
