@@ -4,6 +4,7 @@ PYTHON   ?= python3
 VENV     ?= .venv
 WORKERS  ?= 2
 EXAMPLES ?= 20000
+SECONDS  ?= 60
 ARGS     ?=
 
 BIN       := $(VENV)/bin
@@ -11,7 +12,7 @@ INSTALLED := $(VENV)/installed
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PYTEST    := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup try test check fmt lint type golden docs gallery soundness bench clean
+.PHONY: help setup try test check fmt lint type golden docs gallery soundness fuzz bench clean
 
 help:
 	@echo 'make try        check, draw, count, compile and run ResNet-50 from its specification'
@@ -24,6 +25,7 @@ help:
 	@echo 'make docs       write anew what is made of docs/: layers, zoo, diagnostics, shown output'
 	@echo 'make gallery    draw the pictures of docs/gallery.md anew; look at them before committing them'
 	@echo 'make soundness  random specifications by the thousand  (EXAMPLES=20000)'
+	@echo 'make fuzz       damaged and hostile texts, guided by coverage  (SECONDS=60)'
 	@echo 'make bench      measure time and memory'
 	@echo 'make setup      only the environment, in $(VENV)'
 	@echo 'make clean      remove what make made'
@@ -77,6 +79,9 @@ gallery: setup
 
 soundness: setup
 	ARCHDSL_EXAMPLES=$(EXAMPLES) $(PYTEST) -m soundness $(ARGS)
+
+fuzz: setup
+	$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS) $(ARGS)
 
 # One process, so that measurements do not disturb one another.
 bench: setup

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from archdsl.conditions import Solution
 from archdsl.diagnostics import ArchError, Diagnostic, Source
@@ -284,7 +284,10 @@ def _elaborate(target: Target, parameters: Mapping[str, Any]) -> Elaborated:
         return Elaborated(target, ())
     if isinstance(target, Specification):
         return target.elaborate(**parameters)
-    path, network = split_target(os.fspath(cast("str | os.PathLike[str]", target)))
+    if not isinstance(target, (str, os.PathLike)):
+        kind = type(target).__name__
+        raise TypeError(f"a network is a path, a Specification or a graph, and this is of {kind}")
+    path, network = split_target(os.fspath(target))
     return open_specification(path).elaborate(network, **parameters)
 
 

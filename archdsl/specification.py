@@ -30,6 +30,7 @@ from archdsl.syntax.parser import parse
 
 LARGEST_FILE = 100 * 2**20
 _MOST_LISTED = 12  # names of a file, where a message tells them all
+DEEPEST_IMPORT = 50  # files that import one another, one behind the other
 ROOT_MARKERS = (".git", "pyproject.toml")
 
 
@@ -154,18 +155,30 @@ def read(path: Path, span: Span | None = None, name: str = "") -> str:
     """The text of a file; ArchError, which calls it by its name, where it cannot be had."""
     name = name or str(path)
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        if span is not None and path.exists() and not path.is_file():
+            reason = "it is no plain file"  # a pipe would be waited for, a device has no end
+            raise ArchError([_unreadable(f"{name} cannot be read: {reason}", span)])
+        too_large = path.stat().st_size > LARGEST_FILE
+        if not too_large:
+            with path.open("rb") as file:
+                data = file.read(LARGEST_FILE + 1)  # what has no end says that it has no size
+            too_large = len(data) > LARGEST_FILE
+        if too_large:
             raise ArchError([Diagnostic("too-large", f"{name} is larger than 100 MB", span=span)])
-        return path.read_bytes().decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         message = f"{name} is not UTF-8 text (byte {problem.start})"
-        raise ArchError([Diagnostic("unreadable-file", message, span=span)]) from None
+        raise ArchError([_unreadable(message, span)]) from None
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         message = f"{name} cannot be read: {reason[:1].lower()}{reason[1:]}"
         if isinstance(problem, FileNotFoundError):
             message = f"there is no file {name}"
-        raise ArchError([Diagnostic("unreadable-file", message, span=span)]) from None
+        raise ArchError([_unreadable(message, span)]) from None
+
+
+def _unreadable(message: str, span: Span | None) -> Diagnostic:
+    return Diagnostic("unreadable-file", message, span=span)
 
 
 def _root(path: Path) -> Path:
@@ -203,6 +216,7 @@ class _Reader:
         self.root = root
         self.done: dict[Path, Specification] = {}
         self.open: list[Path] = []
+        self.budget = Budget()  # for the constants of all files, which stay in memory together
 
     def specification(self, source: Source, path: Path | None) -> Specification:
         file = parse(source)
@@ -238,7 +252,9 @@ class _Reader:
             case ast.Let(name=name, value=value):
                 _claim(name, declaration.name_span, places)
                 env.names[name] = UNKNOWN
-                env.names[name] = evaluate(value, env, Budget())
+                if self.budget.steps < 0:
+                    raise Poisoned  # that there is too much was said where it became so
+                env.names[name] = evaluate(value, env, self.budget)
                 closed = close(value, env)
                 if closed is not None:
                     env.hints[name] = closed
@@ -312,6 +328,9 @@ class _Reader:
                         help="move what both need into a third file",
                     )
                 )
+            if len(self.open) >= DEEPEST_IMPORT:
+                message = f"files import one another more than {DEEPEST_IMPORT} deep"
+                raise Stop(Diagnostic("too-deep", message, span=span))
             if path is not None:
                 self.open.append(path.resolve())
             try:
@@ -338,7 +357,10 @@ class _Reader:
                 "an import names a .arch file relative to this one",
                 help='write it so: from "blocks.arch" import …',
             )
-        target = (path.resolve().parent / module).resolve()
+        try:
+            target = (path.resolve().parent / module).resolve()
+        except (OSError, RuntimeError):  # the latter for links in a circle, before Python 3.13
+            raise refuse(f"{module} is a link that leads nowhere") from None
         if not target.is_relative_to(self.root):
             raise refuse(
                 "an import cannot leave the project's folder", help=f"the root is {self.root.name}/"

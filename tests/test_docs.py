@@ -34,7 +34,13 @@ from archdsl.graph import Graph
 from archdsl.ops import arguments
 from archdsl.ops.op import registered
 from archdsl.reference import layers_page
-from archdsl.specification import LARGEST_FILE, Specification, load, std_sources
+from archdsl.specification import (
+    DEEPEST_IMPORT,
+    LARGEST_FILE,
+    Specification,
+    load,
+    std_sources,
+)
 from archdsl.syntax import expected, parser
 from archdsl.syntax.ast import Definition
 from archdsl.zoo import ZooFile, find_zoo, zoo_files
@@ -269,6 +275,7 @@ def test_the_limits_are_those_of_the_program() -> None:
     assert shown == [
         str(context.MOST_NODES),
         str(context.DEEPEST_CALL),
+        str(DEEPEST_IMPORT),
         str(body.DEEPEST_BODY),
         str(parser.BRACKET_LIMIT),
         str(expressions.MOST_STEPS),

@@ -36,7 +36,8 @@ def parse_sizes(texts: Sequence[str]) -> dict[str, int]:
         name, _, number = (piece.strip() for piece in part.partition("="))
         if not (name.isidentifier() and number.isascii() and number.isdigit() and int(number)):
             raise call_error(
-                f"--sizes takes NAME=SIZE, not {part.strip()!r}", help="--sizes H=224,W=224"
+                f"--sizes takes NAME=SIZE, a positive whole number, not {part.strip()!r}",
+                help="--sizes H=224,W=224",
             )
         if name in values:
             raise call_error(f"--sizes gives {name} twice")

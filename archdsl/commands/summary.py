@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import click
 
@@ -24,6 +25,7 @@ from archdsl.diagnostics import ArchError
 from archdsl.graph import Graph
 from archdsl.output import write_file
 
+_ENDINGS = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
 _UNUSUAL = " and ".join(column.key for column in COLUMNS if not column.usual)
 
 
@@ -33,7 +35,7 @@ _UNUSUAL = " and ".join(column.key for column in COLUMNS if not column.usual)
         "archdsl summary resnet.arch:resnet50",
         "archdsl summary resnet.arch:resnet50 --only layer3 --depth 2",
         "archdsl summary unet.arch --sizes H=256,W=256 --columns layer,shape,field",
-        "archdsl summary vit.arch:vit_b_16 --format latex -o vit.tex",
+        "archdsl summary vit.arch:vit_b_16 -o vit.tex",
     ),
 )
 @click.argument("target", shell_complete=complete_file, metavar="FILE[:NETWORK]")
@@ -58,9 +60,8 @@ _UNUSUAL = " and ".join(column.key for column in COLUMNS if not column.usual)
     "form",
     "--format",
     type=click.Choice(["text", "markdown", "latex", "csv", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write it. In csv and json figures are in full, and bytes are bytes.",
+    help="How to write it; without it as the file's ending says, or as text. In csv and json"
+    " figures are in full, and bytes are bytes.",
 )
 @click.option(
     "output", "-o", "--output", type=click.Path(), metavar="FILE", help="Where to write to."
@@ -74,7 +75,7 @@ def summary_command(
     unfold: bool,
     only: str | None,
     columns: str | None,
-    form: str,
+    form: str | None,
     output: str | None,
 ) -> int:
     """Print the layers of a network, and what they cost.
@@ -92,6 +93,7 @@ def summary_command(
         return SPECIFICATION_AT_FAULT
     found = _summarize(graph, depth, unfold, only, sizes_for([graph], counted_at))
     to_terminal = output in (None, "-") and sys.stdout.isatty()
+    form = form or _ENDINGS.get(Path(output or "").suffix.lower(), "text")
     text = _written(found, form, wanted, to_terminal=to_terminal)
     if output is None or output == "-":
         # Lines of csv end in a way of their own, which a stream of text would change.

@@ -20,6 +20,7 @@ MOST_NODES = 150_000
 DEEPEST_CALL = 50
 _MOST_CALLS = 6  # of a chain, in a message
 _LONGEST_PATH = 60
+_DEEPEST_SHOWN = 2  # lists in lists, in a message
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,12 @@ def _shown_calls(calls: Sequence[BlockCall]) -> tuple[str, ...]:
     return tuple(shown)
 
 
-def show_argument(value: Any) -> str:
-    """An argument as the language writes it; a layer by its name, a long list cut."""
+def show_argument(value: Any, depth: int = 0) -> str:
+    """An argument as the language writes it; a layer by its name, long or deep lists cut."""
     if isinstance(value, (list, tuple)):
-        shown = [show_argument(v) for v in value[:6]] + ["…"] * (len(value) > 6)
+        if depth > _DEEPEST_SHOWN:
+            return "[…]" if isinstance(value, list) else "(…)"
+        shown = [show_argument(v, depth + 1) for v in value[:6]] + ["…"] * (len(value) > 6)
         text = ", ".join(shown)[:100]
         return f"[{text}]" if isinstance(value, list) else f"({text})"
     if isinstance(value, TensorRef):

@@ -39,6 +39,8 @@ LONGEST_LIST = 1_000_000
 LARGEST_NUMBER = 2**63
 MOST_STEPS = 5_000_000
 MOST_TERMS = 10_000  # of a free size's expression, while it is multiplied out
+HIGHEST_DEGREE = 64  # of such an expression: how many free sizes are multiplied
+MOST_PLACES = 400  # that are rounded to: no float has more before or behind its point
 DEEPEST_LIST = 50  # how deep lists that are compared may be nested
 
 
@@ -284,6 +286,14 @@ def _binary(expr: ast.Binary, env: Env, budget: Budget) -> Any:
         return _list_arithmetic(expr, left, right, budget)
     _need_number(expr.left, left, expr.op)
     _need_number(expr.right, right, expr.op)
+    for number, size in ((left, right), (right, left)):
+        if isinstance(number, float) and isinstance(size, Dim):
+            message = f"{expr.op} of the free size {show(size)} takes whole numbers, not {number!r}"
+            raise bad_value(expr, message)
+    if expr.op == "/" and (isinstance(left, Dim) or isinstance(right, Dim)):
+        raise bad_value(
+            expr, "a free size is divided into whole numbers", help="write // in the place of /"
+        )
     try:
         if expr.op == "**":
             return _power(expr, left, right)
@@ -343,7 +353,7 @@ def _power(expr: ast.Binary, base: Any, exponent: Any) -> Any:
         result: Any = 1
         for _ in range(exponent):
             _need_few_terms(expr, result, base)
-            result = result * base
+            result = _bounded(expr, result * base)
         return result
     if isinstance(base, Dim) or isinstance(exponent, Dim):
         raise bad_value(expr, "a power of a free size must be a small whole number")
@@ -358,6 +368,13 @@ def _power(expr: ast.Binary, base: Any, exponent: Any) -> Any:
 
 
 def _bounded(expr: ast.Node, value: Any) -> Any:
+    if isinstance(value, Dim):
+        if any(abs(coefficient) > LARGEST_NUMBER for coefficient in value.terms.values()):
+            raise bad_value(expr, "the number is too large", text="a factor beyond 2 ** 63")
+        if any(len(monomial) > HIGHEST_DEGREE for monomial in value.terms):
+            message = f"a product of more than {HIGHEST_DEGREE} free sizes is too large"
+            raise bad_value(expr, message)
+        return value
     if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
         raise bad_value(expr, "the number is too large", text="beyond 2 ** 63")
     if isinstance(value, float) and not math.isfinite(value):
@@ -403,8 +420,12 @@ def _compared(expr: ast.Compare, op: str, left: Any, right: Any, budget: Budget)
 
 
 def _same(expr: ast.Compare, left: Any, right: Any, budget: Budget, depth: int = 0) -> bool:
-    """Equality, item by item for lists, within the budget."""
+    """Equality, item by item for lists and for the arguments of layers, within the budget."""
     budget.spend(expr.span)
+    if isinstance(left, LayerValue) and isinstance(right, LayerValue):
+        if left.target is not right.target or left.named.keys() != right.named.keys():
+            return False
+        left, right = (_arguments(layer) for layer in (left, right))
     if not isinstance(left, (list, tuple)) or not isinstance(right, (list, tuple)):
         return bool(left == right)
     if depth > DEEPEST_LIST:
@@ -413,6 +434,12 @@ def _same(expr: ast.Compare, left: Any, right: Any, budget: Budget, depth: int =
         return False
     pairs = zip(left, right, strict=True)
     return all(_same(expr, one, two, budget, depth + 1) for one, two in pairs)
+
+
+def _arguments(layer: LayerValue) -> list[Any]:
+    """What is bound to a layer, in an order that does not depend on how it was written."""
+    named = [layer.named[name].value for name in sorted(layer.named)]
+    return [[bound.value for bound in layer.positional], named]
 
 
 def _free_condition(expr: ast.Node, size: Dim) -> Stop:
@@ -785,7 +812,13 @@ def _zip(*lists: Any) -> list[Any]:
 
 
 def _round(value: Any, digits: Any = None) -> Any:
-    return round(*(_numbers((value, 0))[:1]), *(() if digits is None else (digits,)))
+    number = _numbers((value, 0))[0]
+    if digits is None:
+        return round(number)
+    places = _numbers((digits, 0))[0]
+    if not isinstance(places, int):
+        raise ValueError("needs a whole number of places")
+    return round(number, max(-MOST_PLACES, min(places, MOST_PLACES)))
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any, ClassVar, TypeAlias
 
 from archdsl.dims import Size
@@ -22,6 +23,7 @@ from archdsl.ops.torch_text import Code, keyword, module, positional
 Value: TypeAlias = Any  # numbers, truth values, text, None, and tuples of them
 LONGEST_TEXT = 100
 DEEPEST_TUPLE = 4
+MOST_ITEMS = 1_000  # of a tuple, those of the tuples in it counted too
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,23 @@ def plain(value: Any, depth: int = 0) -> Value:
             raise ValueError("must not hold a long text")
         return value
     if isinstance(value, (tuple, list)) and depth < DEEPEST_TUPLE:
+        if not depth:
+            _refuse_many_items(value)
         return tuple(plain(item, depth + 1) for item in value)
     raise ValueError(
         f"must be numbers, true, false, text, none or tuples of them, not {describe(value)}"
     )
+
+
+def _refuse_many_items(value: Sequence[Any]) -> None:
+    """Asked before anything is copied: a list of one list a thousand times is small till then."""
+    count, waiting = 0, [value]
+    while waiting:
+        items = waiting.pop()
+        count += len(items)
+        if count > MOST_ITEMS:
+            raise ValueError(f"must not hold more than {MOST_ITEMS:,} items")
+        waiting.extend(item for item in items if isinstance(item, (tuple, list)))
 
 
 def _plain_name(value: Any) -> str:
@@ -101,6 +116,9 @@ def _plain_tuple(value: Any) -> tuple[Value, ...]:
 
 def _plain_pairs(value: Any) -> tuple[tuple[str, Value], ...]:
     pairs = value.items() if isinstance(value, Mapping) else value
+    for key, _ in pairs:
+        if iskeyword(str(key)):
+            raise ValueError(f"cannot have the name {key}, which is a word of Python")
     return tuple((str(key), plain(item)) for key, item in pairs)
 
 

@@ -308,7 +308,24 @@ def outcome(op: Op, inputs: tuple[Tensor, ...]) -> Outcome:
 def _work_out(op: Op, inputs: tuple[Tensor, ...]) -> Outcome:
     need = Need()
     outputs = op.infer(inputs, need)
+    for output in outputs:
+        _need_sizes_within_reason(output)
     return Outcome(op, inputs, outputs, op.weights(inputs), tuple(need.conditions))
+
+
+LARGEST_SIZE = 2**63
+
+
+def _need_sizes_within_reason(tensor: Tensor) -> None:
+    """No machine could hold the tensor; and Python would not even print the number."""
+    for size in tensor.dims:
+        factors = size.terms.values() if isinstance(size, Dim) else (size,)
+        if any(abs(factor) > LARGEST_SIZE for factor in factors):
+            raise OpError(
+                "too-large",
+                "a size grows beyond 2 ** 63 here",
+                help="look for a count that is larger than it was meant to be",
+            )
 
 
 @lru_cache(maxsize=4096)

@@ -41,6 +41,7 @@ def merge_networks(before: Graph, after: Graph, found: Comparison) -> Merged:
         here[node] = new
         data = dict(before.nodes[node])
         data["scope"] = _place(before, str(data.get("scope") or ""), calls, known)
+        data["path"] = new  # a path that it has no more may be another layer's now
         data["loop"] = here.get(data["loop"]) if data.get("loop") else None
         merged.add_node(new, **data)
         status[new] = "removed"
@@ -88,8 +89,8 @@ def _connect(
                 continue
             if nx.has_path(merged, head, tail):
                 continue
-            gone = status[head] == "removed"
-            data = {"input": place, "output": source.output} if gone else {"output": source.output}
-            if not gone and source.output >= len(merged.nodes[tail]["types"]):
+            if source.output >= len(merged.nodes[tail]["types"]):
                 continue
-            merged.add_edge(tail, head, key=f"removed {place}" if not gone else place, **data)
+            # What is still there has inputs of its own, behind which the removed ones stand.
+            at = place if status[head] == "removed" else merged.in_degree(head)
+            merged.add_edge(tail, head, key=at, input=at, output=source.output)

@@ -36,6 +36,9 @@ DEPTH_LIMIT = 200
 DIGIT_LIMIT = 1_000
 """How many digits a number may have."""
 
+NAME_LIMIT = 1_000
+"""How many characters a name may have: every message that is about it repeats it."""
+
 
 def parse(source: Source) -> ast.File:
     """The syntax tree of a file; raises :class:`ArchError` where it is not one."""
@@ -117,6 +120,12 @@ class _Lines(PostLex):
                         f"brackets are nested more than {BRACKET_LIMIT} deep",
                         self._span(token),
                     )
+            if len(token) > NAME_LIMIT and kind in ("NAME", "LABEL"):
+                raise _error(
+                    "syntax",
+                    f"this name has more than {NAME_LIMIT:,} characters",
+                    self._span(token),
+                )
             yield token
             state.before = state.last
             state.last = token

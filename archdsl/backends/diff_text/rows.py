@@ -36,7 +36,7 @@ def _rows_of(members: Sequence[Entry], comparison: Comparison, unfold: bool) -> 
     folds: dict[Any, list[Entry]] = {}
     for place, member in enumerate(members):
         if not is_quiet(member):
-            folds.setdefault(place if unfold else _key(member), []).append(member)
+            folds.setdefault(place if unfold else _key(member, comparison), []).append(member)
     for fold in folds.values():
         yield from _fold_rows(fold, comparison, unfold)
 
@@ -87,12 +87,18 @@ def is_quiet(entry: Entry) -> bool:
     return quiet and all(map(is_quiet, entry.members))
 
 
-def _key(entry: Entry) -> Any:
-    """What is equal for members that are one fold: kind, caption, changes, and those inside."""
+def _key(entry: Entry, comparison: Comparison, *, outer: bool = True) -> Any:
+    """What is equal for members that are one fold: kind, caption, changes, and those inside.
+
+    Inside a fold, what was added or removed has the same size too: a row says it of the first.
+    """
     own = tuple(c for c in entry.changes if not c.follows)
     if entry.status in {"added", "removed"} and not _is_frame(entry):
-        return entry.scope, entry.status, entry.kind, entry.caption
-    inside = tuple((_last(m.path), _key(m)) for m in entry.members if not is_quiet(m))
+        size = () if outer else tuple(_size_of([entry], comparison))
+        return entry.scope, entry.status, entry.kind, entry.caption, size
+    inside = tuple(
+        (_last(m.path), _key(m, comparison, outer=False)) for m in entry.members if not is_quiet(m)
+    )
     changes = tuple(_relative(c, entry) for c in own)
     caption = entry.caption if entry.status in {"added", "removed"} else ""
     was = _last(entry.path_before or "") if entry.relabelled else ""

@@ -19,6 +19,7 @@ _GAP = 1.6
 _NARROWEST = 58.0
 _BRACKET = 5.0
 _WIDEST_ROW = 150.0
+_OUTLINE = 4.0
 
 
 @dataclass(frozen=True)
@@ -70,26 +71,42 @@ class Box:
 
     @property
     def width(self) -> float:
-        """In points; the badge has room on both sides, so that the cells stand in the middle."""
-        aside = 2 * (self.badge.width + 2 * _BRACKET) if self.badge else 0.0
-        return self.inner_width + aside
+        """In points."""
+        return self.inner_width + self._beside + 2 * self._margin
 
     @property
     def height(self) -> float:
         """In points."""
-        return sum(c.height for c in self.cells) + _GAP * (len(self.cells) - 1)
+        return sum(c.height for c in self.cells) + _GAP * (len(self.cells) - 1) + 2 * self._margin
+
+    @property
+    def _beside(self) -> float:
+        """The room of «×N» and its bracket."""
+        return self.badge.width + 2 * _BRACKET if self.badge else 0.0
+
+    @property
+    def _margin(self) -> float:
+        """Between the cells and the outline around what repeats, at which edges end."""
+        return _OUTLINE if self.badge else 0.0
 
     def svg(self) -> str:
         """The box around (0, 0), as SVG elements."""
         half = self.inner_width / 2
-        top = -self.height / 2
+        shift = -self._beside / 2
+        top = -self.height / 2 + self._margin
         parts = []
         for one in self.cells:
             # The only cell of a box would have the name of the box.
-            parts.append(_cell_svg(one, half, top, named=bool(one.id) and len(self.cells) > 1))
+            named = bool(one.id) and len(self.cells) > 1
+            parts.append(_cell_svg(one, half, top, shift, named=named))
             top += one.height + _GAP
         if self.badge is not None:
-            parts.append(_badge_svg(self.badge, half, self.height / 2))
+            parts.append(
+                f'<rect x="{_n(-self.width / 2)}" y="{_n(-self.height / 2)}"'
+                f' width="{_n(self.width)}" height="{_n(self.height)}" rx="6" fill="none"'
+                f' stroke="{self.badge.color}" stroke-opacity="0.45" stroke-width="0.8"/>'
+            )
+            parts.append(_badge_svg(self.badge, shift + half, self.height / 2 - self._margin))
         return "".join(parts)
 
     def label(self) -> Markup:
@@ -108,20 +125,19 @@ class Box:
             )
             for one in self.cells
         ]
-        if self.badge is not None:
-            badge = font(self.badge.text, size=self.badge.size, color=self.badge.color, bold=True)
-            room = round(self.badge.width + 2 * _BRACKET)
-            span = len(cells)
-            left = cell("", border=0, rowspan=span, width=room)
-            cells[0] = left + cells[0] + cell(badge, border=0, rowspan=span, width=room)
-        return table(cells, border=0, cellborder=1, cellspacing=1)
+        if self.badge is None:
+            return table(cells, border=0, cellborder=1, cellspacing=1)
+        badge = font(self.badge.text, size=self.badge.size, color=self.badge.color, bold=True)
+        cells[0] += cell(badge, border=0, rowspan=len(cells))
+        return table(cells, border=1, style="rounded", cellborder=1, cellspacing=3)
 
 
-def _cell_svg(one: Cell, half: float, top: float, *, named: bool) -> str:
+def _cell_svg(one: Cell, half: float, top: float, middle: float, *, named: bool) -> str:
     name = f' id="{escape(one.id)}"' if named else ""
     radius = min(one.radius, one.height / 2)
+    left, width = middle - half, 2 * half
     frame = (
-        f'<rect x="{_n(-half)}" y="{_n(top)}" width="{_n(2 * half)}" height="{_n(one.height)}"'
+        f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(width)}" height="{_n(one.height)}"'
         f' rx="{_n(radius)}" fill="{one.fill}" stroke="{one.stroke}"'
         f' stroke-width="{_n(one.stroke_width)}"/>'
     )
@@ -129,7 +145,7 @@ def _cell_svg(one: Cell, half: float, top: float, *, named: bool) -> str:
     baseline = top + one.above
     for line in one.lines:
         baseline += line.size * _LEADING
-        parts.append(text_svg(line, 0, baseline - line.size * 0.31, anchor="middle"))
+        parts.append(text_svg(line, middle, baseline - line.size * 0.31, anchor="middle"))
     return "".join(parts) + "</g>"
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from archdsl.backends.dot.box import Box, Cell, Line
 from archdsl.backends.dot.theme import Theme, Tint, group_of
-from archdsl.graph import Graph, Source, inputs_of, op_of, scopes, type_of, types_into
+from archdsl.graph import Graph, Source, inputs_of, live_nodes, op_of, scopes, type_of, types_into
 from archdsl.passes.captions import call_text, caption, multiples_of, own_name, tensor_text
 from archdsl.passes.differences import Status
 from archdsl.passes.view import Item
@@ -51,6 +51,23 @@ class Brush:
     def tensor(self, source: Source) -> str:
         """The sizes of a tensor, free ones at their values where those are given."""
         return tensor_text(type_of(self.graph, source), self.sizes, self.multiples)
+
+    @cached_property
+    def in_training(self) -> set[str]:
+        """The layers that run in training alone."""
+        return live_nodes(self.graph) - live_nodes(self.graph, training=False)
+
+    def only_training(self, item: Item) -> bool:
+        """Whether a module runs in training alone, and the one around it does not."""
+        if not self.in_training.issuperset(item.part.nodes):
+            return False
+        known = scopes(self.graph)
+        around = known[item.part.id].parent or ""
+        return any(
+            node not in self.in_training
+            for node, data in self.graph.nodes(data=True)
+            if around in ("", data.get("scope"))
+        )
 
     @cached_property
     def multiples(self) -> dict[str, int]:
@@ -123,6 +140,8 @@ def module_box(brush: Brush, item: Item) -> Box:
     more = [path for path in [_paths(brush, item)] if path and path != title]
     if item.part.id in brush.shared:
         more.append("shared weights")
+    if brush.only_training(item):
+        more.append("in training")
     lines = (brush.title(title), *map(brush.detail, more))
     cell = Cell(lines, tint.fill, tint.line, item.id, stroke_width=1.6, radius=5, above=5)
     return Box((cell,), brush.badge(item))
@@ -169,6 +188,8 @@ def frame_words(brush: Brush, item: Item) -> list[Line]:
             words.append(brush.detail(path))
         if item.part.id in brush.shared:
             words.append(Line("shared weights", DETAIL, theme.skip))
+        if brush.only_training(item):
+            words.append(brush.detail("in training"))
     elif item.part.kind == "loop":
         words.append(Line("scan", LIGHT, theme.ink, bold=True))
         words.append(brush.detail(_steps(brush, item)))

@@ -101,7 +101,8 @@ class Writer:
     def __init__(self, brush: Brush, shown: View, u: UShape | None) -> None:
         self.brush, self.view, self.u = brush, shown, u
         self.theme = brush.theme
-        self.wires = wires(brush.graph, shown)
+        gone = {node for node, status in brush.status.items() if status == "removed"}
+        self.wires = wires(brush.graph, shown, gone)
         self.boxes: dict[str, Box] = {}
         self.frames: dict[str, tuple[Line, ...]] = {}
         self.legend = Legend.of(brush, shown, {self._kind(wire) for wire in self.wires})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,9 +30,16 @@ class Wire:
     name: str = ""
 
 
-def wires(graph: Graph, view: View) -> list[Wire]:
-    """The wires of a view, in the order of its links."""
-    flowing = [link for link in view.links if not only_shape(graph, link)]
+def wires(graph: Graph, view: View, gone: Collection[str] = ()) -> list[Wire]:
+    """The wires of a view, in the order of its links.
+
+    ``gone`` are nodes that are only shown: a path through them makes nothing a skip.
+    """
+    flowing = [
+        link
+        for link in view.links
+        if not only_shape(graph, link) and link.source.node not in gone and link.target not in gone
+    ]
     skips = _skips(view, flowing)
     result: list[Wire] = []
     told = {Source(node) for node in graph if graph.nodes[node]["op"] == "input"}
@@ -92,7 +99,8 @@ def loop_role(graph: Graph, link: Link) -> str | None:
     position = link.edges[0][2]
     if position <= carried:
         return "pairing"
-    if position == carried + 1:
+    # Behind its states a scan takes nothing, but for what another network had there.
+    if position == carried + 1 or position > 2 * carried + 1:
         return None
     names = graph.nodes[data["args"]["begin"]]["names"]
     return str(names[position - carried - 1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,7 @@ def _read_file(path: Path) -> Mapping[str, Tensor]:
         else:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what is odd about a file is said below
+                _refuse_inflation(path)
                 loaded = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError:
         help = "pip install archdsl[safetensors]"
@@ -78,6 +80,19 @@ def _read_file(path: Path) -> Mapping[str, Tensor]:
         first = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
         raise _unusable(path, f"it is no file of weights ({first})") from None
     return _checked(loaded, path)
+
+
+def _refuse_inflation(path: Path) -> None:
+    """Refuse a file that would grow in memory: torch.save writes its records as they are.
+
+    What is no archive is left to torch.load, which reads the older format too.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        size = sum(record.file_size for record in archive.infolist())
+    if size > path.stat().st_size:
+        raise ValueError("its records are larger than the file")
 
 
 def _checked(loaded: Any, where: object) -> Mapping[str, Tensor]:

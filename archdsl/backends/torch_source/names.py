@@ -13,8 +13,9 @@ from archdsl.ops.torch_text import Construct, Verbatim
 from archdsl.syntax import ast
 
 TAKEN = frozenset(
-    {"torch", "nn", "F", "Tensor", "NamedTuple", "OrderedDict", "math", "self", "super"}
+    "torch nn F Tensor NamedTuple OrderedDict math self super __debug__ __class__".split()
 )
+"""What the source means itself; nor may `__debug__` be bound, nor `__class__` where super() is."""
 
 
 def class_name(name: str) -> str:
