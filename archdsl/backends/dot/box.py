@@ -102,7 +102,7 @@ class Box:
             top += one.height + _GAP
         if self.badge is not None:
             parts.append(
-                f'<rect x="{_n(-self.width / 2)}" y="{_n(-self.height / 2)}"'
+                f'<rect class="outline" x="{_n(-self.width / 2)}" y="{_n(-self.height / 2)}"'
                 f' width="{_n(self.width)}" height="{_n(self.height)}" rx="6" fill="none"'
                 f' stroke="{self.badge.color}" stroke-opacity="0.45" stroke-width="0.8"/>'
             )

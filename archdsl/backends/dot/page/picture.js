@@ -54,7 +54,9 @@ function dress(network, view, text) {
     group.innerHTML = network.boxes[upside ? face.climbing : face.box];
     group.setAttribute("transform", `translate(${(left + right) / 2} ${(top + bottom) / 2})`);
     const cells = [...group.children].filter((child) => child.localName === "g");
-    const badge = [...group.children].filter((child) => child.localName !== "g");
+    const badge = [...group.children].filter(
+      (child) => child.localName !== "g" && !child.classList.contains("outline"),
+    );
     const members = part.kind === "stack" ? part.parts : [item.part];
     const ordered = upside ? [...cells].reverse() : cells;
     ordered.forEach((cell, i) => {
