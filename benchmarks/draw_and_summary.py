@@ -12,6 +12,7 @@ in the same run, in turn, the best of a few rounds each.
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,9 @@ def best_in_turn(actions: Mapping[str, Callable[[], object]]) -> dict[str, float
 def process(*arguments: str, place: str) -> Callable[[], object]:
     """A whole process of this interpreter, at a place; its output is thrown away."""
     command = [sys.executable, *arguments]
-    return lambda: subprocess.run(command, check=True, capture_output=True, cwd=place)
+    # Installed packages have their bytecode at hand; so has a checkout after its first run.
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return lambda: subprocess.run(command, check=True, capture_output=True, cwd=place, env=kept)
 
 
 def show(what: str, best: Mapping[str, float]) -> None:
