@@ -281,15 +281,17 @@ def _mend_residual(inner: Sequence[Any], outer: Sequence[Any], *, kept: bool) ->
         return "make both paths give the same shape"
     if inner == outer:
         return "leave the shortcut out: the body gives the shape that comes in"
+    channels, *sizes = inner
+    fits = "give it a shortcut" if kept else "a shortcut that fits"
+    if sizes == [*outer[1:]]:
+        return f"{fits}: shortcut {{ conv({channels}, 1) -> bn }}"
     if not all(isinstance(s, int) for s in (*inner, *outer)):
         return "make both paths keep the size: padding = same, and no stride"
-    channels, *sizes = inner
     ratios = {-(-b // a) for a, b in zip(sizes, outer[1:], strict=True)}
     stride = ratios.pop() if len(ratios) == 1 else None
     if stride is None or any(-(-b // stride) != a for a, b in zip(sizes, outer[1:], strict=True)):
         return "make both paths keep the size: a convolution of 3 needs padding = 1"
     step = f", stride = {stride}" if stride > 1 else ""
-    fits = "give it a shortcut" if kept else "a shortcut that fits"
     return f"{fits}: shortcut {{ conv({channels}, 1{step}) -> bn }}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from archdsl.dims import Size, Symbol, as_formula, evaluate, substitute, symbol, symbols
+from archdsl.dims import Dim, Size, Symbol, as_formula, evaluate, substitute, symbol, symbols
 from archdsl.graph import Graph, Scope, inputs_of, op_of, type_of
 from archdsl.ops.caption import Caption
 from archdsl.ops.op import Tensor, show_value
@@ -78,8 +78,10 @@ def size_text(
     """One size as a factor: ``⌈H/4⌉``, in parentheses where it is a sum."""
     if at and symbols(size) <= at.keys():
         size = evaluate(size, at)
-    text = (multiples and _whole(size, multiples)) or as_formula(size)
-    return f"({text})" if " " in text and text[0] not in "⌈⌊" else text
+    whole = _whole(size, multiples) if multiples else ""
+    sum_ = " " in whole if whole else isinstance(size, Dim) and len(size.terms) > 1
+    text = whole or as_formula(size)
+    return f"({text})" if sum_ else text
 
 
 def multiples_of(graph: Graph) -> dict[str, int]:

@@ -8,10 +8,18 @@ from fractions import Fraction
 
 import pytest
 
+import archdsl
 from archdsl.dims import as_formula, evaluate, show, symbols
 from archdsl.graph import Source, scopes, type_of
 from archdsl.ops.caption import Caption
-from archdsl.passes.captions import call_text, caption, own_name, size_text, tensor_text
+from archdsl.passes.captions import (
+    call_text,
+    caption,
+    multiples_of,
+    own_name,
+    size_text,
+    tensor_text,
+)
 from tests.passes.test_outline import EVERY, graph_of, written
 
 
@@ -104,6 +112,18 @@ def test_tensors_are_written_as_figures_write_them() -> None:
 def test_a_sum_is_a_factor_in_parentheses() -> None:
     graph = written("input x: [3, H, W]\nconv(8, 3)")
     assert tensor_text(type_of(graph, Source("conv1"))) == "8×(H - 2)×(W - 2)"
+    halved = written("input x: [3, H, W]\nconv(8, 3, stride = 2)")
+    assert tensor_text(type_of(halved, Source("conv1"))) == "8×(⌈H/2⌉ - 1)×(⌈W/2⌉ - 1)"
+
+
+def test_what_must_be_a_multiple_is_not_rounded() -> None:
+    graph = archdsl.graph("specs/unet.arch:unet_same")
+    multiples = multiples_of(graph)
+    assert multiples == {"H": 16, "W": 16}
+    for node, text in (("max_pool1", "64×H/2×W/2"), ("max_pool4", "512×H/16×W/16")):
+        assert tensor_text(type_of(graph, Source(node)), None, multiples) == text
+    last = type_of(graph, Source("output"))
+    assert tensor_text(last, None, multiples) == "2×H×W"
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -115,7 +135,7 @@ def test_a_formula_has_the_value_of_its_size(name: str) -> None:
         for value in (64, 97, 225):
             at = {name: value + i for i, name in enumerate(sorted(symbols(size)))}
             assert read(as_formula(size), at) == evaluate(size, at), show(size)
-            assert read(size_text(size), at) == evaluate(size, at), show(size)
+            assert read(f"3·{size_text(size)}", at) == 3 * evaluate(size, at), show(size)
 
 
 def read(text: str, at: dict[str, int]) -> int:
