@@ -15,7 +15,7 @@ PYTEST    := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 .PHONY: help setup try test check fmt lint type golden docs gallery soundness fuzz bench clean
 
 help:
-	@echo 'make try        check, draw, count, compile and run ResNet-50 from its specification'
+	@echo 'make try        check, draw, count, compile and run ResNet-50; train a LeNet on digits'
 	@echo 'make test       the tests                   (ARGS="-k unet" for some of them)'
 	@echo 'make check      lint, type and test: what CI runs'
 	@echo 'make fmt        format the code, and mend what can be mended'
@@ -37,7 +37,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo 'Setting up $(VENV); torch makes this a few minutes the first time.'
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install -c constraints.txt hatchling editables
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,onnx,safetensors]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,onnx,safetensors,train]'
 	@touch $@
 
 try: setup
@@ -47,6 +47,7 @@ try: setup
 	$(BIN)/archdsl summary specs/resnet.arch:resnet50
 	$(BIN)/archdsl compile specs/resnet.arch:resnet50 -o build/resnet50.py
 	$(BIN)/python examples/resnet50.py
+	$(BIN)/archdsl train examples/digits.arch -o build/digits --overwrite
 
 test: setup
 	$(PYTEST) $(ARGS)

@@ -22,12 +22,14 @@ with collection_paused():  # what is imported stays: to look through it is a fif
         compile,  # noqa: A004 - the command's name; who imports it by itself knows
         diff,
         draw,
+        fit,
         fmt,
         graph,
         layers,
         new,
         onnx,
         optimize,
+        recipe,
         source,
         summary,
     )
@@ -53,6 +55,7 @@ __all__ = [
     "compile",
     "diff",
     "draw",
+    "fit",
     "fmt",
     "graph",
     "layer",
@@ -62,6 +65,7 @@ __all__ = [
     "new",
     "onnx",
     "optimize",
+    "recipe",
     "source",
     "summary",
 ]

@@ -16,7 +16,21 @@ from archdsl.commands.examples import examples
 from archdsl.commands.messages import exit_code_of, tell, tell_kept
 from archdsl.diagnostics import ArchError
 
-COMMANDS = ("check", "compile", "diff", "draw", "fmt", "graph", "layers", "new", "summary")
+COMMANDS = (
+    "check",
+    "compile",
+    "diff",
+    "draw",
+    "evaluate",
+    "fmt",
+    "graph",
+    "layers",
+    "new",
+    "predict",
+    "summary",
+    "techniques",
+    "train",
+)
 """Each is ``NAME_command`` in archdsl/commands/NAME.py, which is imported when it is called."""
 
 INTERRUPTED, BROKEN_PIPE, OUR_FAULT = 130, 141, 70
@@ -68,6 +82,7 @@ class _Commands(click.Group):
             code = BROKEN_PIPE
         except Exception as problem:  # noqa: BLE001 - whatever gets here is a bug of ours
             code = _report_bug(problem)
+        gc.freeze()  # all that is left goes with the process: no collection need look through it
         sys.exit(code or 0)
 
 
@@ -80,6 +95,7 @@ class _Commands(click.Group):
         "archdsl draw resnet.arch:resnet50 -o resnet50.svg",
         "archdsl summary resnet.arch:resnet50",
         "archdsl compile resnet.arch:resnet50 -o resnet50.py",
+        "archdsl train lenet.arch --data 'digits(size = 32)'",
     )
     + "\n\nExit codes: 0 all is well, 1 the specification is at fault, 2 the call is.",
 )
@@ -94,7 +110,6 @@ def cli(debug: bool) -> None:
 
 def main() -> NoReturn:
     """What the command ``archdsl`` runs."""
-    gc.freeze()  # what is imported stays: no collection need look through it
     cli(prog_name="archdsl")
     raise AssertionError  # a group ends the program
 

@@ -870,11 +870,13 @@ _network(
     "Only one number fits a free size, which is then not free.",
     """
     input image: [8, H, W]
-    residual { conv(8, 3, stride = 2, padding = 1) }
+    adaptive_avg_pool(7)
+    add(image, it)
     """,
     """
     input image: [8, H, W]
-    residual { conv(8, 3, padding = 1) }
+    adaptive_avg_pool(7) -> resize(like = image)
+    add(image, it)
     """,
     severity="warning",
 )
@@ -1044,6 +1046,350 @@ _code(
     """,
     """
     archdsl draw example.arch --depth 1 -o example.svg
+    """,
+    kind="sh",
+)
+_code(
+    "data-mismatch",
+    "The data is sound, and not what the network's inputs or the targets of its loss are.",
+    """
+    archdsl train example.arch --data iris  # input image: [1, 28, 28]
+    """,
+    """
+    archdsl train example.arch --data 'digits(size = 28)'
+    """,
+    kind="sh",
+)
+_code(
+    "bad-data",
+    "The data is damaged, empty, or does not hold together: a gap in a table, an array of Python"
+    " objects, a mask that is not as large as its image.",
+    """
+    printf 'rooms,price\\n2,100\\n3,\\n' > houses.csv
+    archdsl train example.arch --data 'csv("houses.csv", target = "price")'
+    """,
+    """
+    printf 'rooms,price\\n2,100\\n3,150\\n' > houses.csv
+    archdsl train example.arch --data 'csv("houses.csv", target = "price")'
+    """,
+    kind="sh",
+)
+_code(
+    "skipped-files",
+    "Images that cannot be read are left out of the training. With `strict: true` they end it.",
+    """
+    touch photos/cat/empty.png
+    archdsl train example.arch --data 'images("photos", size = 64)'
+    """,
+    """
+    rm photos/cat/empty.png
+    archdsl train example.arch --data 'images("photos", size = 64)'
+    """,
+    severity="warning",
+    kind="sh",
+)
+_code(
+    "symmetric-weights",
+    "All weights of a hidden layer start at the same number: its units get the same gradient, and"
+    " stay alike.",
+    """
+    archdsl train example.arch --set 'initialize=zeros(weights)'
+    """,
+    """
+    archdsl train example.arch --set 'initialize=he(weights)'
+    """,
+    severity="warning",
+    kind="sh",
+)
+_code(
+    "bad-selection",
+    "What a technique is to apply to names no parameters of the network, or none that it is for.",
+    """
+    archdsl train example.arch --set 'freeze=backbone'
+    """,
+    """
+    archdsl train example.arch --set 'freeze=features'
+    """,
+    kind="sh",
+)
+_code(
+    "unknown-technique",
+    "A name stands where a loss, a penalty, an optimizer or another technique of training belongs,"
+    " and there is none of that name.",
+    """
+    network example {
+        input x: [4]
+        linear(3, penalty = l3(0.01))
+    }
+    """,
+    """
+    network example {
+        input x: [4]
+        linear(3, penalty = l2(0.01))
+    }
+    """,
+)
+_code(
+    "unknown-setting",
+    "A `train` block has a setting that there is none of.",
+    """
+    network example {
+        input x: [4]
+
+        linear(3)
+    }
+
+    train for example {
+        loss: cross_entropy
+        epoch: 20
+    }
+    """,
+    """
+    network example {
+        input x: [4]
+
+        linear(3)
+    }
+
+    train for example {
+        loss: cross_entropy
+        epochs: 20
+    }
+    """,
+)
+_code(
+    "bad-setting",
+    "A setting of a `train` block has a value that it cannot take, alone or beside the others.",
+    """
+    network example {
+        input x: [4]
+
+        linear(3)
+    }
+
+    train for example {
+        loss: cross_entropy
+        epochs: 0
+    }
+    """,
+    """
+    network example {
+        input x: [4]
+
+        linear(3)
+    }
+
+    train for example {
+        loss: cross_entropy
+        epochs: 20
+    }
+    """,
+)
+_code(
+    "unknown-technique",
+    "There is no loss, optimizer, schedule, transform or other technique of training of that name.",
+    """
+    network example {
+        input x: [4]
+
+        linear(3)
+    }
+
+    train for example {
+        loss: crossentropy_loss
+    }
+    """,
+    """
+    network example {
+        input x: [4]
+
+        linear(3)
+    }
+
+    train for example {
+        loss: cross_entropy
+    }
+    """,
+)
+_code(
+    "loss-mismatch",
+    "A loss cannot take the output that it is given: its shape, its numbers, or what its last layer"
+    " makes of them.",
+    """
+    network example {
+        input x: [4]
+
+        linear(3) -> softmax
+    }
+
+    train for example {
+        loss: cross_entropy
+    }
+    """,
+    """
+    network example {
+        input x: [4]
+
+        linear(3)
+    }
+
+    train for example {
+        loss: cross_entropy
+    }
+    """,
+)
+_code(
+    "output-without-loss",
+    "No term of the loss hangs on an output: the layers that lead to it alone are not trained.",
+    """
+    network example {
+        input x: [4]
+
+        x -> linear(3) as kind
+        x -> linear(1) as size
+        output kind, size
+    }
+
+    train for example {
+        loss: cross_entropy(kind)
+    }
+    """,
+    """
+    network example {
+        input x: [4]
+
+        x -> linear(3) as kind
+        x -> linear(1) as size
+        output kind, size
+    }
+
+    train for example {
+        loss: cross_entropy(kind, kind_label) + mse(size, size_label)
+    }
+    """,
+    severity="warning",
+)
+_code(
+    "bad-augmentation",
+    "An augmentation does not go with the network: its input is no image, or has another size or"
+    " other channels, or its targets cannot follow.",
+    """
+    network example {
+        input image: [1, 28, 28]
+
+        flatten -> linear(10)
+    }
+
+    train for example {
+        loss: cross_entropy
+        augment: random_crop(24)
+    }
+    """,
+    """
+    network example {
+        input image: [1, 28, 28]
+
+        flatten -> linear(10)
+    }
+
+    train for example {
+        loss: cross_entropy
+        augment: random_crop(28, padding = 2)
+    }
+    """,
+)
+_code(
+    "loss-not-finite",
+    "A training run met a loss, a term of it or a weight that is NaN or infinite, and stopped. The"
+    " last good checkpoint stays.",
+    """
+    archdsl train example.arch --data digits --set 'optimizer=sgd(lr = 1e6)'
+    """,
+    """
+    archdsl train example.arch --data digits --set 'optimizer=sgd(lr = 0.05)'
+    """,
+    kind="sh",
+)
+_code(
+    "bad-checkpoint",
+    "A checkpoint cannot be read: it is damaged, is none, or holds more than tensors and plain"
+    " values, which could run code.",
+    """
+    archdsl train example.arch --data digits -o results --resume  # checkpoints/last.ckpt is cut
+    """,
+    """
+    archdsl train example.arch --data digits -o results --overwrite
+    """,
+    kind="sh",
+)
+_code(
+    "results-folder",
+    "The folder for a run's results holds another run, holds none to resume, or one that was begun"
+    " with other settings.",
+    """
+    archdsl train example.arch --data digits -o results
+    archdsl train example.arch --data digits -o results
+    """,
+    """
+    archdsl train example.arch --data digits -o results
+    archdsl train example.arch --data digits -o results --resume
+    """,
+    kind="sh",
+)
+_code(
+    "cannot-run",
+    "A training run cannot be made as asked, such as on a device that is not there.",
+    """
+    archdsl train example.arch --data digits --accelerator gpu  # no GPU
+    """,
+    """
+    archdsl train example.arch --data digits --accelerator cpu
+    """,
+    kind="sh",
+)
+_code(
+    "no-data",
+    "Nothing says what a network is to be trained on.",
+    """
+    archdsl train example.arch
+    """,
+    """
+    archdsl train example.arch --data digits
+    """,
+    kind="sh",
+)
+_code(
+    "no-lightning",
+    "Training needs packages that are not installed.",
+    """
+    archdsl train example.arch --data digits
+    """,
+    """
+    pip install 'archdsl[train]'
+    archdsl train example.arch --data digits
+    """,
+    kind="sh",
+)
+_code(
+    "no-recipe",
+    "No train block says how a network is trained, or several do and none is chosen.",
+    """
+    archdsl train example.arch --data digits  # no train block
+    """,
+    """
+    archdsl train example.arch --data digits --set loss=cross_entropy
+    """,
+    kind="sh",
+)
+_code(
+    "no-run",
+    "A folder does not hold a finished run of training.",
+    """
+    archdsl evaluate nowhere
+    """,
+    """
+    archdsl train example.arch --data digits -o results
+    archdsl evaluate results
     """,
     kind="sh",
 )

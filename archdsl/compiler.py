@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 from archdsl.conditions import Solution
 from archdsl.diagnostics import ArchError, Diagnostic, Source
@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from archdsl.backends.summary import Summary
     from archdsl.passes.differences import Comparison, Status
     from archdsl.picture import Picture, Style
+    from archdsl.recipes import Recipe
+    from archdsl.training.fit import Outcome
+
+    class Compiled(nn.Module):
+        """A compiled network, as a type checker sees it."""
+
+        recipe: Recipe | None
+        written: Written | None
+
 
 Target: TypeAlias = "str | os.PathLike[str] | Graph | Specification"
 
@@ -47,11 +56,19 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the network compiles: there may be warnings."""
+        """Whether the network compiles and can be trained as the file says, for all warnings."""
         return not any(d.severity == "error" for d in self.diagnostics)
 
     def __bool__(self) -> bool:
         return self.ok
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where a compiled network's recipe was written, and what is wrong with it."""
+
+    folder: Path | None
+    mistakes: tuple[Diagnostic, ...] = ()
 
 
 def check(target: Target, /, **parameters: Any) -> Report:
@@ -72,14 +89,16 @@ def check(target: Target, /, **parameters: Any) -> Report:
 
 
 def report(found: Elaborated) -> Report:
-    """What is known of a network that was elaborated."""
+    """What is known of a network that was elaborated, and of its training."""
     graph = found.graph
     name = str(graph.graph.get("name") or "network")
     if found.failed:
         return Report(name, found.diagnostics)
+    origin = graph.graph.get("vary")
+    of_training = origin.specification.check_training(graph) if origin else ()
     return Report(
         name,
-        found.diagnostics,
+        (*found.diagnostics, *of_training),
         input_types(graph),
         output_types(graph),
         conditions_of(graph),
@@ -109,18 +128,126 @@ def compile(
     *,
     weights: Mapping[str, TorchTensor] | str | os.PathLike[str] | None = None,
     **parameters: Any,
-) -> nn.Module:
+) -> Compiled:
     """The network as an ``nn.Module``, made by executing its source.
 
     ``weights`` (a state_dict, or a file of one) takes the place of initialization; its tensors
-    are copied. The source of the same network is written and executed once in a process.
+    are copied. The source of the same network is written and executed once in a process. The
+    module's ``recipe`` is what the file's train block says of it; None where there is none, or it
+    has mistakes (:func:`recipe` says which).
     """
     from archdsl.backends.torch_module import make_module
 
     found = _elaborate(target, parameters)
     if found.failed:
         raise ArchError(found.diagnostics)
-    return make_module(found.graph, weights=weights, checked=not _is_graph(target))
+    module = make_module(found.graph, weights=weights, checked=not _is_graph(target))
+    made = cast("Compiled", module)
+    made.recipe, mistakes = _recipe(found.graph)
+    made.written = _written(found.graph, mistakes)
+    return made
+
+
+def recipe(
+    target: Target,
+    name: str | None = None,
+    /,
+    *,
+    settings: Mapping[str, object] | None = None,
+    **parameters: Any,
+) -> Recipe:
+    """How a network is trained: its file's train block, checked, as a frozen record.
+
+    ``name`` chooses among several blocks. ``settings`` take the place of the block's, written as
+    there or as numbers: ``settings={"epochs": 5, "optimizer": "sgd(lr = 0.1)"}``; with a ``loss``
+    among them no block is needed. Raises ArchError with every mistake.
+    """
+    found = _elaborate(target, parameters)
+    if found.failed:
+        raise ArchError(found.diagnostics)
+    read, diagnostics = _recipe(found.graph, name, settings or {})
+    if read is not None:
+        return read
+    if diagnostics:
+        raise ArchError(diagnostics)
+    raise ArchError([_no_recipe(str(found.graph.graph.get("name") or "the network"))])
+
+
+def fit(
+    model: nn.Module,
+    data: object = None,
+    *,
+    recipe: Recipe | None = None,
+    weights: nn.Module | Mapping[str, TorchTensor] | str | os.PathLike[str] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool | None = None,
+    **machine: Any,
+) -> Outcome:
+    """Train a compiled network, in place, as its recipe says. Needs ``archdsl[train]``.
+
+    An ensemble and folds train others of its kind, and leave it as it is: the outcome has them.
+
+    ``data`` is ``"digits"`` or another source of the language, tensors or arrays ``(x, y)``, a
+    Dataset, DataLoaders, a pair or triple of either (training, validation, test), or a
+    LightningDataModule; without it the recipe's. ``weights`` of another network, or a file of them,
+    are taken as far as they match, and what did is told. Files that the recipe names lie beside
+    the network's, those that are given here where Python stands. ``folder`` takes the results;
+    with ``resume`` the run in it goes on. ``progress`` is False for silence. ``devices``,
+    ``nodes``, ``strategy`` and ``accelerator`` are Lightning's. Raises ArchError.
+    """
+    own: Recipe | None = getattr(model, "recipe", None)
+    written: Written | None = getattr(model, "written", None)
+    chosen = recipe if recipe is not None else own
+    if chosen is None:
+        mistakes = written.mistakes if written else ()
+        raise ArchError(mistakes or [_no_recipe(type(model).__name__)])
+    from archdsl.training.extras import need_extras
+
+    need_extras(chosen)
+    from archdsl.training.experiment import fit_model
+
+    place = Path(folder) if folder is not None else None
+    options = {"folder": place, "resume": resume, "overwrite": overwrite, "progress": progress}
+    root = written.folder if written else None
+    return fit_model(model, data, chosen, weights, _tell, root, **options, **machine)
+
+
+def _tell(text: str) -> None:
+    """A line for the person at the screen, apart from what a program prints."""
+    sys.stderr.write(f"{text}\n")
+
+
+def _no_recipe(network: str) -> Diagnostic:
+    return Diagnostic(
+        "no-recipe",
+        f"nothing says how {network} is trained",
+        help="give its file a train block: train for … { loss: cross_entropy }",
+    )
+
+
+def _written(graph: Graph, mistakes: tuple[Diagnostic, ...]) -> Written | None:
+    origin = graph.graph.get("vary")
+    if origin is None:
+        return None
+    path: Path | None = origin.specification.path
+    return Written(path.parent.absolute() if path is not None else None, mistakes)
+
+
+def _recipe(
+    graph: Graph, name: str | None = None, settings: Mapping[str, object] | None = None
+) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
+    """The recipe of a graph that was made from a file."""
+    origin = graph.graph.get("vary")
+    if origin is None:
+        return None, ()
+    specification: Specification = origin.specification
+    if not settings and not specification.trains:
+        return None, ()
+    from archdsl.recipes.changes import read_changes
+
+    return specification.recipe(graph, name, read_changes(settings or {}, "settings"))
 
 
 def onnx(
@@ -340,6 +467,7 @@ __all__ = [
     "compile",
     "diff",
     "draw",
+    "fit",
     "fmt",
     "graph",
     "layers",
@@ -348,6 +476,7 @@ __all__ = [
     "new",
     "onnx",
     "optimize",
+    "recipe",
     "source",
     "summary",
 ]

@@ -11,14 +11,16 @@ from __future__ import annotations
 import bisect
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any, Literal
+
+from archdsl.records import record
 
 Severity = Literal["error", "warning", "note"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Source:
     """A text with the name that a person knows it by (a path, ``<stdin>``)."""
 
@@ -44,7 +46,7 @@ class Source:
         return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Span:
     """Characters ``start`` up to ``end`` of a source."""
 
@@ -72,7 +74,7 @@ class Span:
         return f"{self.source.name}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Label:
     """A further place that belongs to a message, with what to say of it."""
 
@@ -80,7 +82,7 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Diagnostic:
     """One message to the person who wrote the specification.
 

@@ -17,17 +17,18 @@ A result without free sizes is a plain ``int``; callers work with :data:`Size`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import gcd
 from typing import TypeAlias, cast
+
+from archdsl.records import record
 
 
 class DimError(ArithmeticError):
     """An operation that has no meaning on a free size; the message is for people."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Symbol:
     """A free size by its name."""
 
@@ -38,7 +39,7 @@ class Symbol:
         return 0, self.name
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Floor:
     """``numerator // divisor``, reduced so far that nothing can be taken out."""
 
@@ -50,7 +51,7 @@ class Floor:
         return 1, f"{show(self.numerator)} // {self.divisor}"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Maximum:
     """The larger of two sizes of which neither is always the larger."""
 

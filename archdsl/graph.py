@@ -15,6 +15,7 @@ A node is a layer at one place of the flow. Its attributes:
 ``hints``   the expressions that its arguments were written as, where they use block parameters
 ``loop``    the id of the ``scan`` node whose body it stands in, or None
 ``unet``    its :class:`UNetPlace`, where it stands in a ``unet``
+``training`` the penalties and constraints that it was given itself, where it was
 
 An edge carries a tensor: ``input`` is its place among the consumer's inputs (also the
 edge's key), ``output`` which of the producer's outputs it is.
@@ -23,13 +24,15 @@ edge's key), ``output`` which of the producer's outputs it is.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from archdsl.diagnostics import ArchError, Diagnostic, Span, suggest
 from archdsl.ops.arguments import OpError
 from archdsl.ops.op import Op, Tensor, build, call_form, find, names
+from archdsl.records import record
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -38,15 +41,14 @@ Graph: TypeAlias = "nx.MultiDiGraph[str]"
 """A name for annotations: networkx itself is imported when the first graph is made."""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where an input of a node comes from: a node and the index of its output."""
 
     node: str
     output: int = 0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class UNetPlace:
     """Where a node stands in the outermost ``unet`` around it.
 
@@ -59,7 +61,7 @@ class UNetPlace:
     level: int
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Scope:
     """One call of a module that has others inside: a block, or a labelled group.
 
@@ -152,17 +154,20 @@ def _is_index(value: object) -> bool:
 
 def in_order(graph: Graph) -> list[str]:
     """The nodes, producers before consumers, otherwise as they were added."""
+    after = dict(graph.adjacency())
     index = {node: i for i, node in enumerate(graph)}
-    waiting: dict[str, int] = dict(graph.in_degree())
-    ready = [i for node, i in index.items() if not waiting[node]]
-    heapq.heapify(ready)
+    waiting = dict.fromkeys(index, 0)
+    for consumers in after.values():
+        for consumer, edges in consumers.items():
+            waiting[consumer] += len(edges)
+    ready = [i for node, i in index.items() if not waiting[node]]  # sorted, and so a heap
     nodes = list(graph)
     result: list[str] = []
     while ready:
         node = nodes[heapq.heappop(ready)]
         result.append(node)
-        for _, consumer in graph.out_edges(node):
-            waiting[consumer] -= 1
+        for consumer, edges in after[node].items():
+            waiting[consumer] -= len(edges)
             if not waiting[consumer]:
                 heapq.heappush(ready, index[consumer])
     if len(result) != len(nodes):
@@ -231,13 +236,69 @@ def type_of(graph: Graph, source: Source) -> Tensor:
     return result
 
 
+def sources_into(graph: Graph) -> dict[str, list[Source]]:
+    """Where the inputs of every node of a checked graph come from, in their order.
+
+    What :func:`inputs_of` says of one node; for all of them one sweep is many times as fast.
+    """
+    placed: dict[str, dict[int, Source]] = {node: {} for node in graph}
+    for origin, consumers in graph.adjacency():
+        for node, edges in consumers.items():
+            for data in edges.values():
+                placed[node][data["input"]] = Source(origin, data["output"])
+    return {node: [found[k] for k in sorted(found)] for node, found in placed.items()}
+
+
 def types_into(graph: Graph) -> dict[str, tuple[Tensor, ...]]:
     """The types of what every node of a checked graph takes, in order."""
-    placed: dict[str, dict[int, Tensor]] = {node: {} for node in graph}
+    return _types_of(graph, sources_into(graph))
+
+
+def _types_of(
+    graph: Graph, wiring: Mapping[str, Sequence[Source]]
+) -> dict[str, tuple[Tensor, ...]]:
     types = {node: data["types"] for node, data in graph.nodes(data=True)}
-    for origin, node, data in graph.edges(data=True):
-        placed[node][data["input"]] = types[origin][data["output"]]
-    return {node: tuple(found[k] for k in sorted(found)) for node, found in placed.items()}
+    return {
+        node: tuple([types[source.node][source.output] for source in sources])
+        for node, sources in wiring.items()
+    }
+
+
+@record(frozen=True)
+class Wiring:
+    """What passes ask of every node of a checked graph, worked out once for all of them.
+
+    Who calls several passes in turn hands them one. Good while the graph is not changed.
+    """
+
+    graph: Graph
+
+    @cached_property
+    def order(self) -> list[str]:
+        return in_order(self.graph)
+
+    @cached_property
+    def ops(self) -> dict[str, Op]:
+        return {node: op_of(self.graph, node) for node in self.graph}
+
+    @cached_property
+    def sources(self) -> dict[str, list[Source]]:
+        return sources_into(self.graph)
+
+    @cached_property
+    def types(self) -> dict[str, tuple[Tensor, ...]]:
+        """The types of what every node takes."""
+        return _types_of(self.graph, self.sources)
+
+    @cached_property
+    def alive(self) -> set[str]:
+        """The nodes that some output depends on."""
+        return live_nodes(self.graph)
+
+    @cached_property
+    def running(self) -> set[str]:
+        """The nodes that run in evaluation."""
+        return live_nodes(self.graph, training=False)
 
 
 def diagnose(graph: Graph, node: str, problem: OpError) -> Diagnostic:
@@ -298,7 +359,9 @@ def loops_around(graph: Graph, node: str) -> Iterator[str]:
 def captured_by_loops(graph: Graph) -> dict[str, list[Source]]:
     """For every scan the tensors from outside that its body reads, by the node where it begins."""
     found: dict[str, list[Source]] = {}
-    for node in graph:
+    for node, own in graph.nodes(data=True):
+        if own.get("loop") is None:
+            continue
         for loop in loops_around(graph, node):
             for source in inputs_of(graph, node):
                 if source.node != loop and loop not in loops_around(graph, source.node):

@@ -55,7 +55,7 @@ def describe_layer(name: str) -> str:
 
 
 def _sections(cls: type[Op]) -> Iterator[str]:
-    yield _fill(_form(cls), "", " " * (len(cls.name) + 1))
+    yield fill(_form(cls), "", " " * (len(cls.name) + 1))
     yield inspect.cleandoc(cls.__doc__ or "").replace("``", "`")
     if cls.aliases:
         yield f"Also called {' and '.join(cls.aliases)}."
@@ -82,7 +82,7 @@ def _arguments(cls: type[Op]) -> Iterator[str]:
         rows.append((f"{parameter.name}{default}", f"{parameter.doc}: {parameter.kind.words}"))
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
-        yield _fill(text, f"  {name:<{width}}  ", " " * (width + 4))
+        yield fill(text, f"  {name:<{width}}  ", " " * (width + 4))
 
 
 def _inputs(cls: type[Op]) -> str:
@@ -107,7 +107,7 @@ def _summary(cls: type[Op]) -> str:
     return inspect.cleandoc(cls.__doc__ or "").partition("\n")[0].replace("``", "`")
 
 
-def _fill(text: str, first: str, further: str) -> str:
+def fill(text: str, first: str, further: str) -> str:
     """The text in lines, none of them begun or ended by an equals sign."""
     kept = text.replace(" = ", "\0=\0")
     lines = textwrap.fill(kept, _WIDTH, initial_indent=first, subsequent_indent=further)
@@ -134,24 +134,24 @@ def layers_page() -> str:
 
 def _page_sections(cls: type[Op]) -> Iterator[str]:
     yield f"### {cls.name}"
-    yield f"```text\n{_fill(_form(cls), '', ' ' * (len(cls.name) + 1))}\n```"
-    yield _as_markdown(inspect.cleandoc(cls.__doc__ or "").replace("``", "`"))
+    yield f"```text\n{fill(_form(cls), '', ' ' * (len(cls.name) + 1))}\n```"
+    yield as_markdown(inspect.cleandoc(cls.__doc__ or "").replace("``", "`"))
     if cls.aliases:
         yield f"Also called {' and '.join(f'`{alias}`' for alias in cls.aliases)}."
     if signature(cls):
         rows = ["| argument | | takes |", "|---|---|---|"]
         for parameter in signature(cls):
             default = "" if parameter.required else f" = {show_value(parameter.default)}"
-            meaning = _as_markdown(f"{parameter.doc} | {parameter.kind.words}")
+            meaning = as_markdown(f"{parameter.doc} | {parameter.kind.words}")
             rows.append(f"| `{parameter.name}{default}` | {meaning} |")
         yield "\n".join(rows)
     if inputs := _inputs(cls):
-        yield f"Inputs: {_as_markdown(inputs)}."
+        yield f"Inputs: {as_markdown(inputs)}."
     if cls.example:
         yield f"```arch fragment\ninput x: {cls.example_input}\n\n{cls.example}\n```"
 
 
-def _as_markdown(text: str) -> str:
+def as_markdown(text: str) -> str:
     """The text with what Markdown would take for its own signs escaped, but for `code`."""
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(p if p.startswith("`") else re.sub(r"([*<])", r"\\\1", p) for p in parts)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archdsl.collector import collection_paused
 from archdsl.diagnostics import ArchError, Diagnostic, Label, Source, Span, suggest
@@ -27,6 +27,9 @@ from archdsl.elaborate.values import (
 from archdsl.graph import Graph
 from archdsl.syntax import ast
 from archdsl.syntax.parser import parse
+
+if TYPE_CHECKING:
+    from archdsl.recipes import Recipe
 
 LARGEST_FILE = 100 * 2**20
 _MOST_LISTED = 12  # names of a file, where a message tells them all
@@ -83,6 +86,61 @@ class Specification:
         if found.failed:
             raise ArchError(found.diagnostics)
         return found.graph
+
+    def trains_for(self, network: str) -> tuple[ast.Train, ...]:
+        """The train blocks of a network: those for it, then those for every network."""
+        own = tuple(t for t in self.trains if t.network == network)
+        return own + tuple(t for t in self.trains if t.network is None)
+
+    def recipe(
+        self, graph: Graph, name: str | None = None, changes: Iterable[ast.Entry] = ()
+    ) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
+        """What a train block says of a network of this file, and what is wrong with it.
+
+        ``name`` chooses among several blocks; without it, it is the one without a name, that for
+        the network before that for every one, or the only one. The recipe is None where there is
+        none, nor a ``loss`` among the changes, or it has errors.
+        """
+        network = str(graph.graph.get("name") or "")
+        blocks = self._blocks(graph)
+        if name is not None:
+            chosen = [t for t in blocks if t.name == name]
+            if not chosen:
+                return None, (_no_recipe(self.name, network, name, blocks),)
+        else:
+            chosen = [t for t in blocks if t.name is None] or list(blocks)
+            if len(chosen) > 1 and chosen[0].name is not None:
+                return None, (_several_recipes(self.name, network, chosen),)
+        if not chosen:
+            changes = tuple(changes)
+            if not any(entry.key == "loss" for entry in changes):
+                return None, ()
+            chosen = [ast.Train(self.file.span, None, network, ())]
+        from archdsl.recipes import read_recipe  # a hundred techniques, which few commands need
+
+        return read_recipe(chosen[0], graph, self.env, changes)
+
+    def check_training(self, graph: Graph) -> tuple[Diagnostic, ...]:
+        """What is to be said of every train block of a network, whose checked graph this is."""
+        blocks = self._blocks(graph)
+        if not blocks:
+            return ()
+        from archdsl.recipes import read_recipe  # as above
+
+        found: list[Diagnostic] = []
+        for train in blocks:
+            _, said = read_recipe(train, graph, self.env)
+            if train.network is None and len(self.networks) > 1:
+                note = f"as the training of {graph.graph.get('name')}"
+                said = tuple(replace(d, notes=(*d.notes, note)) for d in said)
+            found.extend(d for d in said if d not in found)
+        return tuple(found)
+
+    def _blocks(self, graph: Graph) -> tuple[ast.Train, ...]:
+        """The train blocks of a graph's network, or of the one that it is a variation of."""
+        variation = graph.graph.get("vary")
+        network = str(graph.graph.get("name") or "")
+        return self.trains_for(variation.network if variation else network)
 
     def _choose(self, network: str | None) -> str:
         if network is not None:
@@ -427,6 +485,27 @@ def _check_train(
                 help=f"did you mean {meant}?" if meant else "",
             )
         )
+
+
+def _several_recipes(file: str, network: str, blocks: list[ast.Train]) -> Diagnostic:
+    names = ", ".join(str(t.name) for t in blocks)
+    return Diagnostic(
+        "no-recipe",
+        f"{file} has several train blocks for {network}: say which",
+        notes=(f"they are {names}",),
+        help=f"--recipe {blocks[0].name}; a block without a name would be the usual one",
+    )
+
+
+def _no_recipe(file: str, network: str, name: str, blocks: Iterable[ast.Train]) -> Diagnostic:
+    known = [t.name for t in blocks if t.name]
+    meant = suggest(name, known)
+    return Diagnostic(
+        "unknown-name",
+        f"{file} has no train block {name} for {network}",
+        notes=(f"its train blocks are {', '.join(known)}",) if known else (),
+        help=f"did you mean {meant}?" if meant else "",
+    )
 
 
 def _network_word(train: ast.Train) -> Span:

@@ -45,6 +45,8 @@ def test_the_examples_give_what_the_readme_says(
         if language == "arch":
             name, _, body = text.removeprefix("# ").partition("\n")
             assert archdsl.fmt(body) == body, f"{name} is not formatted"
+            example = ROOT / "examples" / name
+            assert not example.exists() or example.read_text(encoding="utf-8") == body
             Path(name).write_text(body, encoding="utf-8")
         elif language == "python":
             exec(compile(text, "README.md", "exec"), names)

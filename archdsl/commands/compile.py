@@ -42,15 +42,29 @@ from archdsl.output import write_file
     help="For ONNX: the weights, a .safetensors file or what torch.save wrote of a state_dict."
     " Without them they are random.",
 )
+@click.option(
+    "training",
+    "--with-training",
+    is_flag=True,
+    help="With the train block, as a script that trains the network on an .npz file."
+    " It needs torch and lightning, and kornia where images are augmented.",
+)
 @json_option
 def compile_command(
-    target: str, settings: tuple[str, ...], output: str | None, form: str, weights: str | None
+    target: str,
+    settings: tuple[str, ...],
+    output: str | None,
+    form: str,
+    weights: str | None,
+    training: bool,
 ) -> int:
     """Write a network as PyTorch source, or as an ONNX file.
 
     The source is a file of its own that needs torch alone; without -o it goes to standard
     output. In ONNX the batch and the free sizes stay open.
     """
+    if training and form == "onnx":
+        raise call_error("an ONNX file cannot train", help="leave out --with-training or --format")
     if form == "onnx" and output is None:
         raise call_error("ONNX is no text for a terminal", help="say where to: -o network.onnx")
     if form != "onnx" and weights is not None:
@@ -60,7 +74,13 @@ def compile_command(
     graph = checked_graph(target, settings)
     if graph is None:
         return SPECIFICATION_AT_FAULT
-    content = _source(graph) if form == "source" else _onnx(graph, weights)
+    if training:
+        script = _script(graph)
+        if script is None:
+            return SPECIFICATION_AT_FAULT
+        content: str | bytes = script
+    else:
+        content = _source(graph) if form == "source" else _onnx(graph, weights)
     if output is None or output == "-":
         click.echo(content.encode() if isinstance(content, str) else content, nl=False)
     else:
@@ -87,6 +107,20 @@ def _source(graph: Graph) -> str:
     from archdsl.backends.torch_source import generate
 
     return generate(graph).text
+
+
+def _script(graph: Graph) -> str | None:
+    """The network with its training, or None; what there is to say of its recipe is said."""
+    from archdsl.backends.torch_source import generate
+    from archdsl.backends.torch_training.script import generate_script
+
+    recipe, diagnostics = graph.graph["vary"].specification.recipe(graph)
+    tell(diagnostics)
+    if recipe is None:
+        if not diagnostics:
+            raise call_error("no train block says how this network is trained")
+        return None
+    return generate_script(recipe, generate(graph))
 
 
 def _onnx(graph: Graph, weights: str | None) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
@@ -16,6 +16,7 @@ from archdsl.diagnostics import ArchError, Diagnostic, Source, Span, suggest
 from archdsl.elaborate.expressions import Budget, evaluate
 from archdsl.elaborate.network import Elaborated
 from archdsl.elaborate.values import BlockDef, Env, LayerValue, NetworkAlias, Poisoned, Stop
+from archdsl.records import record
 from archdsl.specification import Specification
 from archdsl.syntax import ast
 from archdsl.syntax.parser import parse
@@ -42,7 +43,7 @@ def set_option(command: Command) -> Command:
     )(command)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Target:
     """A specification, the network that was asked for, and what ``--set`` says."""
 

@@ -8,6 +8,7 @@ from archdsl.conditions.condition import (
     divisible,
     equal,
     holds,
+    meet_by_chance,
 )
 from archdsl.conditions.size_sets import Rule, SizeSet
 from archdsl.conditions.solution import Equality, Requirement, Solution
@@ -26,5 +27,6 @@ __all__ = [
     "divisible",
     "equal",
     "holds",
+    "meet_by_chance",
     "solve",
 ]

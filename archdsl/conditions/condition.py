@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
 from typing import Literal, NamedTuple
@@ -25,6 +24,7 @@ from archdsl.dims import (
     show,
     symbols,
 )
+from archdsl.records import record
 
 Kind = Literal["equal", "at_least", "divisible"]
 
@@ -45,7 +45,7 @@ class Essence(NamedTuple):
         return symbols(self.size) | symbols(self.divisor)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Condition:
     """``left == right``, ``left >= right`` or ``left % right == 0``, and who asks for it."""
 
@@ -126,6 +126,18 @@ def admitted(condition: Condition) -> SizeSet | None:
     if kind == "at_least":
         return sizes_where_not_negative(size)
     return sizes_where_divisible(size, divisor) if isinstance(divisor, int) else None
+
+
+def meet_by_chance(left: Size, right: Size) -> bool:
+    """Whether two sizes that depend on one free size are equal at a few of its values alone.
+
+    So it is where they grow differently: ⌈H/2⌉ is H where H is 1, and nobody means that.
+    """
+    condition = equal(left, right)
+    if not symbols(left) & symbols(right) or len(condition.essence.free) != 1:
+        return False
+    sizes = admitted(condition)
+    return sizes is not None and all(last is not None for _, last in sizes.classes.values())
 
 
 def _decide_sign(kind: Kind, size: Size) -> bool | None:

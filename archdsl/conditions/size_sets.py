@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from math import gcd, lcm
 
+from archdsl.records import record
+
 Stretch = tuple[int, int | None]
 """The first and the last member of a remainder class; no last one: without end."""
 
@@ -189,7 +191,7 @@ _MOST_LISTED = 12
 _MOST_EXCEPTIONS = 1000
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Rule:
     """A set of sizes as a person would say it.
 

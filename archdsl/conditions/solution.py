@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
 from archdsl.conditions.condition import Condition, holds
 from archdsl.conditions.size_sets import Rule, SizeSet, describe
 from archdsl.dims import Size, evaluate, show, symbol, symbols
+from archdsl.records import record
 
 _DEEPEST = 400
 _MOST_TRIED = 20_000
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Requirement:
     """One thing to say of the free sizes, and the conditions that make it necessary.
 
@@ -29,7 +29,7 @@ class Requirement:
     rule: Rule | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Equality:
     """A free size that is known by the others, from this condition."""
 
@@ -38,7 +38,7 @@ class Equality:
     because: Condition
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Solution:
     """All the conditions of a network, solved as far as that goes.
 

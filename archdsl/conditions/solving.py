@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from archdsl.conditions.condition import Condition, Essence, admitted, at_least, decide
 from archdsl.conditions.size_sets import SizeSet, TooManyClassesError
 from archdsl.conditions.solution import Equality, Solution
 from archdsl.dims import Size, Symbol, substitute, symbol, symbols
+from archdsl.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Origin:
     """A condition as it stands after substitutions, and the one that it was."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
@@ -19,6 +19,7 @@ from archdsl.elaborate.expressions import (
 )
 from archdsl.elaborate.hints import hints_of, parameter_hint
 from archdsl.elaborate.scopes import Frame
+from archdsl.elaborate.trained import need_weights, taken_off
 from archdsl.elaborate.values import (
     UNKNOWN,
     BlockDef,
@@ -33,10 +34,11 @@ from archdsl.elaborate.values import (
 from archdsl.graph import Scope
 from archdsl.ops.arguments import Choice, OpError, WeightRef, describe
 from archdsl.ops.op import Op, Tensor, build, call_form, signature
+from archdsl.records import record
 from archdsl.syntax import ast
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Site:
     """Where a layer or block is called: what arrives, the names around it, its own name."""
 
@@ -65,6 +67,7 @@ def run_layer(context: Context, layer: LayerValue, site: Site) -> list[TensorRef
 
 
 def _run_op(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> list[TensorRef]:
+    layer, techniques = taken_off(layer)
     tensors, bound = _sort_arguments(_run_nested(context, layer, cls, site), cls, site)
     spans = {k: b.span for k, b in bound.items() if b.span is not None}
     values = {k: _plain(context, cls, k, b) for k, b in bound.items()}
@@ -81,7 +84,7 @@ def _run_op(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> l
             return found
         return explain_merge(found, written, [i.known() for i in inputs])
 
-    return context.add(
+    outputs = context.add(
         op,
         inputs,
         site.frame,
@@ -92,6 +95,11 @@ def _run_op(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> l
         argument_spans=spans,
         error=explain,
     )
+    if techniques and outputs[0].type is not None:
+        weights = context.modules[site.path].weights
+        need_weights(techniques, cls.name, weights, tied=bool(getattr(op, "tie", None)))
+        context.graph.nodes[outputs[0].source.node]["training"] = techniques
+    return outputs
 
 
 def _written_inputs(layer: LayerValue, cls: type[Op], site: Site) -> list[str]:

@@ -14,6 +14,7 @@ from archdsl.elaborate.values import UNKNOWN_TENSOR, Env, Poisoned, Stop, Tensor
 from archdsl.graph import Graph, Scope, Source, UNetPlace, connect, new_graph
 from archdsl.ops.arguments import OpError
 from archdsl.ops.op import Op, outcome, show_value
+from archdsl.records import record
 from archdsl.syntax import ast
 
 MOST_NODES = 150_000
@@ -23,7 +24,7 @@ _LONGEST_PATH = 60
 _DEEPEST_SHOWN = 2  # lists in lists, in a message
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BlockCall:
     """A call of a block, as an error names it."""
 
@@ -79,7 +80,7 @@ class Module:
     span: Span | None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Visit:
     """A module run again from inside another one that it is no part of."""
 

@@ -15,6 +15,8 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import Dim, DimError, show
+from archdsl.elaborate.trained import KINDS as TRAINED
+from archdsl.elaborate.trained import Evaluate, is_technique, read_techniques
 from archdsl.elaborate.values import (
     ABSENT,
     UNKNOWN,
@@ -33,6 +35,7 @@ from archdsl.ops import find_public as find
 from archdsl.ops import names as layer_names
 from archdsl.ops.arguments import Choice, describe
 from archdsl.ops.op import Parameter, Tensor, choice_words, signature
+from archdsl.records import record
 from archdsl.syntax import ast
 
 LONGEST_LIST = 1_000_000
@@ -134,6 +137,8 @@ def unknown_name(name: str, span: Span, env: Env, what: str = "name") -> Diagnos
         help = "a free size is declared by its input: input x: [3, H, W]"
     elif name == "skip":
         help = "skip is what a unet keeps of a level: it is seen in join { … } alone"
+    elif is_technique(name):
+        help = "a layer with weights is told so itself: linear(8, penalty = l2(0.01))"
     elif not meant and hasattr(builtins, name):
         help = "nothing of Python can be used here: a specification never runs code"
     return Diagnostic("unknown-name", message, span=span, help=help)
@@ -658,6 +663,8 @@ def _hidden_layer(callee: Any, expr: ast.Expr) -> str:
 def _argument_value(callee: LayerValue, argument: ast.Argument, env: Env, budget: Budget) -> Any:
     """The value of an argument; a bare word may be one of the choices that a layer offers."""
     expr = argument.value
+    if argument.name in TRAINED and not isinstance(callee.target, BlockDef):
+        return read_techniques(argument.name, expr, Evaluate(evaluate, env, budget))
     if isinstance(expr, ast.Name) and not isinstance(callee.target, BlockDef):
         parameter = next((p for p in signature(callee.target) if p.name == argument.name), None)
         if parameter and expr.id in parameter.kind.choices:
@@ -694,7 +701,7 @@ def _need_choice(callee: LayerValue, parameter: Parameter, expr: ast.Name) -> No
     )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class WeightPath:
     """``embed.weight`` as written, to be looked up among the modules built so far."""
 

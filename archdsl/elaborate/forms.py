@@ -285,14 +285,24 @@ def _mend_residual(inner: Sequence[Any], outer: Sequence[Any], *, kept: bool) ->
     fits = "give it a shortcut" if kept else "a shortcut that fits"
     if sizes == [*outer[1:]]:
         return f"{fits}: shortcut {{ conv({channels}, 1) -> bn }}"
+    stride = _stride_between(outer[1:], sizes)
+    if stride is not None:
+        step = f", stride = {stride}" if stride > 1 else ""
+        return f"{fits}: shortcut {{ conv({channels}, 1{step}) -> bn }}"
     if not all(isinstance(s, int) for s in (*inner, *outer)):
         return "make both paths keep the size: padding = same, and no stride"
-    ratios = {-(-b // a) for a, b in zip(sizes, outer[1:], strict=True)}
-    stride = ratios.pop() if len(ratios) == 1 else None
-    if stride is None or any(-(-b // stride) != a for a, b in zip(sizes, outer[1:], strict=True)):
-        return "make both paths keep the size: a convolution of 3 needs padding = 1"
-    step = f", stride = {stride}" if stride > 1 else ""
-    return f"{fits}: shortcut {{ conv({channels}, 1{step}) -> bn }}"
+    return "make both paths keep the size: a convolution of 3 needs padding = 1"
+
+
+_LARGEST_STRIDE = 32  # of those that are tried where sizes are free
+
+
+def _stride_between(outer: Sequence[Any], inner: Sequence[Any]) -> int | None:
+    """The stride with which a convolution of 1 brings the outer sizes to the inner ones."""
+    pairs = list(zip(outer, inner, strict=True))
+    known = {-(-b // a) for b, a in pairs if isinstance(a, int) and isinstance(b, int)}
+    tried = known or range(2, _LARGEST_STRIDE + 1)
+    return next((s for s in tried if all(-(-b // s) == a for b, a in pairs)), None)
 
 
 def _where_it_changed(
@@ -316,7 +326,7 @@ def _where_it_changed(
 def _change(before: Sequence[Any], after: Sequence[Any]) -> str:
     if len(before) == len(after) > 1 and before[1:] != after[1:]:
         pairs = list(zip(before[1:], after[1:], strict=True))
-        if all(isinstance(a, int) and isinstance(b, int) and a == -(-b // 2) for b, a in pairs):
+        if all(a == -(-b // 2) for b, a in pairs):
             return "the size is halved here"
         return "the size changes here"
     if len(before) != len(after):

@@ -7,7 +7,6 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from archdsl.conditions import Condition, Solution, solve
@@ -42,12 +41,13 @@ from archdsl.graph import Graph, Scope, live_nodes, unlike_runs, walk_scopes
 from archdsl.ops.arguments import describe
 from archdsl.ops.ends import Input, Output
 from archdsl.ops.op import find_public
+from archdsl.records import record
 from archdsl.syntax import ast
 
 STACK = 5_000  # Python frames: a body takes about twenty, and they nest some hundred deep
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Elaborated:
     """What became of a network: its graph, whole unless some diagnostic is an error."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import Diagnostic, Span
 from archdsl.graph import Source
 from archdsl.ops.op import Op, Tensor
+from archdsl.records import record
 from archdsl.syntax import ast
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Poisoned(Exception):
     """A value is unknown because of a mistake that was reported already."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TensorRef:
     """A tensor of the graph. ``type`` is None where a reported mistake left it unknown."""
 
@@ -63,7 +64,7 @@ class Absent:
 ABSENT = Absent()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Bound:
     """An argument bound to a layer value, with the place and the text that it came from."""
 
@@ -72,7 +73,7 @@ class Bound:
     expression: ast.Expr | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LayerValue:
     """A layer or block with some of its arguments bound, ready to be a stage.
 
@@ -112,7 +113,7 @@ class LayerName(str):
         return made
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class BlockDef:
     """A block, sequence or network as it was defined, with the file that it sees."""
 
@@ -130,7 +131,7 @@ class BlockDef:
         return id(self.definition)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class NetworkAlias:
     """``network resnet18 = resnet(basic, …)``: a name for a network with its arguments."""
 
@@ -141,7 +142,7 @@ class NetworkAlias:
         return f"the network {self.alias.name}"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LabelRef:
     """A labelled stage, to be run again with the same weights, or asked for its weights."""
 

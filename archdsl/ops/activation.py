@@ -252,6 +252,7 @@ class Sigmoid(_Activation):
 
     example = "sigmoid"
     torch_class = "Sigmoid"
+    gives = "probabilities"
 
     def saved(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
@@ -526,6 +527,7 @@ class Softmax(_Softmax):
 
     example = "softmax(axis = 1)"
     torch_class = "Softmax"
+    gives = "probabilities"
 
     axis: int = integer(default=-1, doc="the axis that sums to one; the batch is axis 0")
 
@@ -541,6 +543,7 @@ class LogSoftmax(_Softmax):
 
     example = "log_softmax(axis = 1)"
     torch_class = "LogSoftmax"
+    gives = "log_probabilities"
 
     axis: int = integer(default=-1, doc="the axis whose exponents sum to one; the batch is axis 0")
 

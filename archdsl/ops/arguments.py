@@ -110,7 +110,7 @@ def describe(value: object, depth: int = 0) -> str:
     return str(value)
 
 
-def _field(kind: Kind, default: Any, doc: str) -> Any:
+def argument(kind: Kind, default: Any, doc: str) -> Any:
     metadata = {"kind": kind, "doc": doc}
     if default is MISSING:
         return dataclasses.field(metadata=metadata)
@@ -138,12 +138,12 @@ def _whole(value: Any, minimum: int | None) -> int:
 def size(*, default: Any = MISSING, minimum: int = 1, doc: str = "") -> Any:
     """A whole number, positive unless ``minimum`` says otherwise."""
     words = "a positive whole number" if minimum == 1 else f"a whole number of at least {minimum}"
-    return _field(Kind(words, lambda v: _whole(v, minimum)), default, doc)
+    return argument(Kind(words, lambda v: _whole(v, minimum)), default, doc)
 
 
 def integer(*, default: Any = MISSING, doc: str = "") -> Any:
     """Any whole number."""
-    return _field(Kind("a whole number", lambda v: _whole(v, None)), default, doc)
+    return argument(Kind("a whole number", lambda v: _whole(v, None)), default, doc)
 
 
 def sizes(
@@ -171,7 +171,7 @@ def sizes(
             return tuple(None if none and v is None else _whole(v, minimum) for v in value)
         return _whole(value, minimum)
 
-    return _field(Kind(kind_words, convert, tuple(words)), default, doc)
+    return argument(Kind(kind_words, convert, tuple(words)), default, doc)
 
 
 def whole_list(*, default: Any = MISSING, minimum: int | None = 1, doc: str = "") -> Any:
@@ -180,7 +180,7 @@ def whole_list(*, default: Any = MISSING, minimum: int | None = 1, doc: str = ""
     def convert(value: Any) -> tuple[int, ...]:
         return tuple(_whole(v, minimum) for v in _items(value))
 
-    return _field(Kind("a list of whole numbers", convert), default, doc)
+    return argument(Kind("a list of whole numbers", convert), default, doc)
 
 
 def axes(*, default: Any = MISSING, doc: str = "") -> Any:
@@ -193,7 +193,7 @@ def axes(*, default: Any = MISSING, doc: str = "") -> Any:
             raise ValueError("must name an axis, and is empty")
         return tuple(_whole(v, None) for v in value)
 
-    return _field(Kind("an axis, or several such as (2, 3)", convert), default, doc)
+    return argument(Kind("an axis, or several such as (2, 3)", convert), default, doc)
 
 
 def shape(*, default: Any = MISSING, minimum: int = 1, doc: str = "") -> Any:
@@ -202,7 +202,7 @@ def shape(*, default: Any = MISSING, minimum: int = 1, doc: str = "") -> Any:
     def convert(value: Any) -> tuple[Any, ...]:
         return tuple(v if isinstance(v, Dim) else _whole(v, minimum) for v in _items(value))
 
-    return _field(Kind("a list of sizes such as [64, 7, 7]", convert), default, doc)
+    return argument(Kind("a list of sizes such as [64, 7, 7]", convert), default, doc)
 
 
 def extent(*, default: Any = MISSING, minimum: int = 1, doc: str = "") -> Any:
@@ -211,7 +211,7 @@ def extent(*, default: Any = MISSING, minimum: int = 1, doc: str = "") -> Any:
     def convert(value: Any) -> Any:
         return value if isinstance(value, Dim) else _whole(value, minimum)
 
-    return _field(Kind("a size", convert), default, doc)
+    return argument(Kind("a size", convert), default, doc)
 
 
 def number(
@@ -239,7 +239,7 @@ def number(
             raise ValueError(f"must be {words}, not {value!r}")
         return value
 
-    return _field(Kind(words, convert), default, doc)
+    return argument(Kind(words, convert), default, doc)
 
 
 def factors(*, default: Any = MISSING, doc: str = "") -> Any:
@@ -252,7 +252,9 @@ def factors(*, default: Any = MISSING, doc: str = "") -> Any:
                 raise ValueError(f"must be above 0, not {describe(factor)}")
         return tuple(value) if several else value
 
-    return _field(Kind("a number above 0, or one an axis such as (2, 1.5)", convert), default, doc)
+    return argument(
+        Kind("a number above 0, or one an axis such as (2, 1.5)", convert), default, doc
+    )
 
 
 def probability(*, default: Any = MISSING, doc: str = "") -> Any:
@@ -268,12 +270,12 @@ def flag(*, default: Any = MISSING, doc: str = "") -> Any:
             raise ValueError(f"must be true or false, not {describe(value)}")
         return value
 
-    return _field(Kind("true or false", convert, ("true", "false")), default, doc)
+    return argument(Kind("true or false", convert, ("true", "false")), default, doc)
 
 
 def choice(*words: str, default: Any = MISSING, doc: str = "") -> Any:
     """One of a few words, written bare: ``mode = bilinear``."""
-    return _field(Kind(" or ".join(words), lambda v: _chosen(v, words), words), default, doc)
+    return argument(Kind(" or ".join(words), lambda v: _chosen(v, words), words), default, doc)
 
 
 def text(*, default: Any = MISSING, doc: str = "") -> Any:
@@ -284,7 +286,7 @@ def text(*, default: Any = MISSING, doc: str = "") -> Any:
             raise ValueError(f"must be a text, not {describe(value)}")
         return value
 
-    return _field(Kind("a text", convert), default, doc)
+    return argument(Kind("a text", convert), default, doc)
 
 
 def optional(field: Any, *, default: Any = None, doc: str = "") -> Any:
@@ -294,7 +296,7 @@ def optional(field: Any, *, default: Any = None, doc: str = "") -> Any:
     def convert(value: Any) -> Any:
         return None if value is None else kind.convert(value)
 
-    return _field(
+    return argument(
         Kind(f"{kind.words}, or none", convert, kind.choices),
         default,
         doc or field.metadata["doc"],
@@ -311,7 +313,7 @@ def weight(*, doc: str = "") -> Any:
             )
         return value
 
-    return _field(Kind("a layer's parameter such as embed.weight", convert), None, doc)
+    return argument(Kind("a layer's parameter such as embed.weight", convert), None, doc)
 
 
 def _real(value: Any) -> float | int:

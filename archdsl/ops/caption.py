@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from archdsl.dims import Dim, show
 from archdsl.ops.arguments import WeightRef
+from archdsl.records import record
 
 _UNSAID = frozenset({"bias", "eps", "momentum", "affine", "track_running_stats", "inplace"})
 """Arguments that a figure leaves out: they change neither the shape nor the idea."""
@@ -15,7 +15,7 @@ _SHORT = {"padding": "pad", "output_padding": "out pad", "out_channels": "", "ou
 _LONGEST = 28
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Caption:
     """A layer in a few words: what it is, and what else is to be said of it."""
 

@@ -213,6 +213,7 @@ class ConvTranspose(Op):
     """
 
     example = "conv_transpose(8, 2, stride = 2)"
+    unit_axis = 1
 
     out_channels: int = size(doc="channels of the output")
     kernel_size: Sizes = sizes(doc="size of the window")

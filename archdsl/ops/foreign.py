@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from keyword import iskeyword
 from typing import Any, ClassVar, TypeAlias
 
@@ -19,6 +19,7 @@ from archdsl.ops.caption import Caption
 from archdsl.ops.op import Need, Op, Tensor, layer, need_batch, show_value
 from archdsl.ops.reach import Reach, pointwise
 from archdsl.ops.torch_text import Code, keyword, module, positional
+from archdsl.records import record
 
 Value: TypeAlias = Any  # numbers, truth values, text, None, and tuples of them
 LONGEST_TEXT = 100
@@ -26,7 +27,7 @@ DEEPEST_TUPLE = 4
 MOST_ITEMS = 1_000  # of a tuple, those of the tuples in it counted too
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Answer:
     """What torch says of a module on an input."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from archdsl.conditions import meet_by_chance
 from archdsl.dims import Size, show
 from archdsl.ops.arguments import OpError, flag, integer
 from archdsl.ops.op import Batch, Need, Op, Tensor, layer, product, resolve_axis
@@ -66,7 +67,7 @@ def broadcast(op: Op, tensors: Sequence[Tensor], need: Need) -> Tensor:
             continue
         sizes = [c for c in column if c is not None and c != 1]
         for other in sizes[1:]:
-            need.equal(sizes[0], other, mismatch(op, tensors, sizes[0], other), _same(op))
+            _need_same(op, tensors, sizes[0], other, need)
         result.append(sizes[0] if sizes else 1)
     dims = [r for r in result if r is not None]
     if batch == "one":
@@ -84,9 +85,14 @@ def mismatch(op: Op, tensors: Sequence[Tensor], one: Size, other: Size) -> OpErr
     )
 
 
-def _same(op: Op) -> str:
-    """Why sizes must be equal, where that depends on free ones."""
-    return f"the inputs of {op.name} must have the same sizes"
+def _need_same(op: Op, tensors: Sequence[Tensor], one: Size, other: Size, need: Need) -> None:
+    """Two sizes of a merge agree, and not just where sizes that grow differently meet."""
+    if one == other:
+        return
+    error = mismatch(op, tensors, one, other)
+    if meet_by_chance(one, other):
+        raise error
+    need.equal(one, other, error, f"the inputs of {op.name} must have the same sizes")
 
 
 class _Elementwise(Op):
@@ -225,7 +231,7 @@ class Concat(Op):
         for other in inputs[1:]:
             for i, (one, two) in enumerate(zip(first.dims, other.dims, strict=True)):
                 if i != axis:
-                    need.equal(one, two, mismatch(self, inputs, one, two), _same(self))
+                    _need_same(self, inputs, one, two, need)
         total: Size = first.dims[axis]
         for other in inputs[1:]:
             total = total + other.dims[axis]
@@ -268,7 +274,7 @@ class Stack(Op):
         first = inputs[0]
         for other in inputs[1:]:
             for one, two in zip(first.dims, other.dims, strict=True):
-                need.equal(one, two, mismatch(self, inputs, one, two), _same(self))
+                _need_same(self, inputs, one, two, need)
         wider = first.with_dims(*first.dims, 1)
         axis = resolve_axis(self, self.axis, wider)
         dims = (*first.dims[:axis], len(inputs), *first.dims[axis:])
@@ -325,7 +331,7 @@ class MatMul(Op):
             rows, columns = columns, rows
         need.equal(left.dims[-1], rows, mismatch(self, inputs, left.dims[-1], rows))
         for one, two in zip(left.dims[:-2], right.dims[:-2], strict=True):
-            need.equal(one, two, mismatch(self, inputs, one, two), _same(self))
+            _need_same(self, inputs, one, two, need)
         result = left.with_dims(*left.dims[:-1], columns)
         return (replace(result, batch=joined_batch(inputs)),)
 

@@ -194,6 +194,10 @@ class Op:
     """The field that collects every named argument that is no field, as pairs (``nn.…``)."""
     sign: ClassVar[str] = ""
     """The sign that a drawing writes in a circle for it: «+»."""
+    gives: ClassVar[str] = ""
+    """``"probabilities"`` or ``"log_probabilities"``, of a layer whose values are such."""
+    unit_axis: ClassVar[int] = 0
+    """The axis of its weight along which its units lie: its output channels or features."""
     internal: ClassVar[bool] = False
     """Whether only the compiler makes it: no name of the language stands for it."""
 
@@ -485,20 +489,23 @@ def names() -> list[str]:
 _SIGNATURES: dict[type[Op], tuple[Parameter, ...]] = {}
 
 
-def signature(cls: type[Op]) -> tuple[Parameter, ...]:
-    """The parameters of a layer, in order."""
+def signature(cls: type[Any]) -> tuple[Parameter, ...]:
+    """The parameters of a layer, in order; of a technique of training, too."""
     known = _SIGNATURES.get(cls)
     if known is None:
         _complete(cls)
         known = tuple(
             Parameter(f.name, f.metadata["kind"], f.default, f.metadata["doc"])
-            for f in dataclasses.fields(cls)  # type: ignore[arg-type]  # made by `layer`
+            for f in dataclasses.fields(cls)
         )
         _SIGNATURES[cls] = known
     return known
 
 
-def build(cls: type[Op], arguments: Mapping[str, Any]) -> Op:
+Built = TypeVar("Built")  # a layer, or a technique of training
+
+
+def build(cls: type[Built], arguments: Mapping[str, Any]) -> Built:
     """The layer with its arguments checked and in canonical form.
 
     Raises OpError with code ``missing-argument``, ``unknown-argument`` or ``bad-argument``.
@@ -506,8 +513,10 @@ def build(cls: type[Op], arguments: Mapping[str, Any]) -> Op:
     kinds = tuple(map(type, arguments.values()))
     if _PLAIN.issuperset(kinds):
         # mypy takes the __hash__ of a class's instances for its own
-        return _known_layer(cls, tuple(arguments.items()), kinds)  # type: ignore[arg-type]
-    return _build(cls, arguments)
+        known: Built = _known_layer(cls, tuple(arguments.items()), kinds)  # type: ignore[arg-type]
+        return known
+    built: Built = _build(cls, arguments)
+    return built
 
 
 _PLAIN = frozenset((bool, float, int, str, type(None)))
@@ -515,13 +524,13 @@ _PLAIN = frozenset((bool, float, int, str, type(None)))
 
 @lru_cache(maxsize=4096)
 def _known_layer(
-    cls: type[Op], arguments: tuple[tuple[str, Any], ...], kinds: tuple[type, ...]
-) -> Op:
+    cls: type[Any], arguments: tuple[tuple[str, Any], ...], kinds: tuple[type, ...]
+) -> Any:
     """``kinds`` are those of the arguments, for 1 is equal to 1.0 and to True."""
     return _build(cls, dict(arguments))
 
 
-def _build(cls: type[Op], arguments: Mapping[str, Any]) -> Op:
+def _build(cls: type[Any], arguments: Mapping[str, Any]) -> Any:
     values: dict[str, Any] = {}
     for parameter in signature(cls):
         if parameter.name in arguments:
@@ -544,7 +553,7 @@ def _build(cls: type[Op], arguments: Mapping[str, Any]) -> Op:
     return cls(**values)
 
 
-def convert(cls: type[Op], parameter: Parameter, value: Any) -> Any:
+def convert(cls: type[Any], parameter: Parameter, value: Any) -> Any:
     """One argument in its canonical form."""
     try:
         return parameter.kind.convert(value)
@@ -568,7 +577,7 @@ def torch_keywords(op: Op, *left_out: str) -> tuple[Argument, ...]:
     )
 
 
-def call_form(cls: type[Op]) -> str:
+def call_form(cls: type[Any]) -> str:
     """The signature as a person would write it: ``conv(out_channels, kernel_size, …)``."""
     parts = []
     for parameter in signature(cls):
@@ -579,7 +588,7 @@ def call_form(cls: type[Op]) -> str:
     return f"{cls.name}({', '.join(parts)})" if parts else cls.name
 
 
-def short_form(cls: type[Op]) -> str:
+def short_form(cls: type[Any]) -> str:
     """The signature with what must be given alone: ``conv(out_channels, kernel_size, …)``."""
     required = [p.name for p in signature(cls) if p.required]
     more = ["…"] if len(required) < len(signature(cls)) else []

@@ -12,12 +12,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
 from archdsl.dims import Dim, Size
+from archdsl.records import record
 
 LONGEST_PERIOD = 4096
 """Patterns that repeat no sooner (resizing 1000 to 999, twice) count as seeing everything."""
@@ -26,7 +27,7 @@ Span: TypeAlias = tuple[int, int]
 """The first and the last position that are seen."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Window:
     """How positions along one axis of a result see positions along one axis of a source.
 

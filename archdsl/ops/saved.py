@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from archdsl.records import record
 
 if TYPE_CHECKING:
     from archdsl.ops.op import Tensor
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Saved:
     """The tensors that a layer keeps: some inputs, some outputs, and others that it makes.
 

@@ -8,8 +8,10 @@ construct and how to call it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from archdsl.records import record
 
 
 class _NoDefault:
@@ -20,7 +22,7 @@ class _NoDefault:
 _NO_DEFAULT = _NoDefault()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Argument:
     """An argument of a constructor; left out where every use has the default.
 
@@ -45,14 +47,14 @@ def same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and bool(left == right)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Verbatim:
     """Python text that stands as it is, such as ``torch.float32``."""
 
     text: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Construct:
     """``nn.Conv2d(3, 64, 7, stride=2)``: a callee and its arguments."""
 
@@ -60,7 +62,7 @@ class Construct:
     arguments: tuple[Argument, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Code:
     """How a layer is built once and called in ``forward``.
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from archdsl.dims import Size, evaluate
-from archdsl.graph import Graph, inputs_of, live_nodes, op_of, type_of, types_into
+from archdsl.graph import Graph, Wiring, inputs_of, type_of
 from archdsl.ops.op import Outcome, outcome
+from archdsl.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Cost:
     """What a network, or a node of it, costs for one sample."""
 
@@ -32,7 +32,11 @@ def count_cost(
 
 
 def node_costs(
-    graph: Graph, sizes: Mapping[str, int] | None = None, *, training: bool = False
+    graph: Graph,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    training: bool = False,
+    wiring: Wiring | None = None,
 ) -> dict[str, Cost]:
     """What every node of a checked graph costs; ``sizes`` gives the free ones values.
 
@@ -41,21 +45,23 @@ def node_costs(
     out what is computed in training alone, unless ``training``. What no output depends on
     costs nothing.
     """
-    alive = live_nodes(graph)
-    running = alive if training else live_nodes(graph, training=False)
-    arriving = types_into(graph)
+    known = wiring or Wiring(graph)
+    alive = known.alive
+    running = alive if training else known.running
     seen: set[str] = set()
     costs: dict[str, Cost] = {}
     for node, data in graph.nodes(data=True):
         parameters, total = 0, cast("Size", 0)
         if node in alive:
-            found = outcome(op_of(graph, node), arriving[node])
+            found = outcome(known.ops[node], known.types[node])
             path = data.get("path") or node
             if path not in seen:
                 seen.add(path)
                 parameters = _own_parameters(found)
             if node in running:
-                total = steps_of(graph, node) * found.multiply_adds
+                total = found.multiply_adds
+                if data.get("loop") is not None:
+                    total = steps_of(graph, node) * total
         if sizes is not None:
             total = evaluate(total, sizes)
         costs[node] = Cost(parameters, total)

@@ -13,20 +13,19 @@ from archdsl.dims import Size, evaluate, minimum_value
 from archdsl.graph import (
     Graph,
     Source,
+    Wiring,
     captured_by_loops,
-    in_order,
     inputs,
     inputs_of,
-    live_nodes,
     loops_around,
-    op_of,
     outputs,
     type_of,
 )
 from archdsl.ops.op import Op, Tensor
+from archdsl.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class NodeMemory:
     """The bytes that a node adds; expressions where sizes are free."""
 
@@ -36,7 +35,7 @@ class NodeMemory:
     """Of what autograd keeps for its backward pass in training, and no node before it kept."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Memory:
     """The bytes that the nodes of a network add, and what they come to."""
 
@@ -64,6 +63,7 @@ def measure_memory(
     *,
     batch: int = 1,
     bytes_per_value: int = 4,
+    wiring: Wiring | None = None,
 ) -> Memory:
     """The memory of a checked graph's activations at a batch size.
 
@@ -74,25 +74,32 @@ def measure_memory(
     keeps its own.
     """
     bytes_of = _Bytes(batch, {"float": bytes_per_value, "int": 8, "bool": 1}, sizes)
-    layers = {node: _layer(graph, node) for node in in_order(graph)}
-    made = dict(_forward(graph, layers, bytes_of))
-    kept = _Kept(graph, layers, _owners(layers, training=True), bytes_of).by_node()
+    known = wiring or Wiring(graph)
+    layers = {node: _layer(known, node) for node in known.order}
+    owners = _owners(layers, training=False)
+    made = dict(_forward(known, layers, owners, bytes_of))
+    kept = _Kept(known, layers, _owners(layers, training=True), bytes_of).by_node()
     nodes = {
         node: NodeMemory(sum(made[node].values(), start=0) if node in made else 0, kept[node])
         for node in graph
     }
-    return Memory(nodes, _peak(graph, layers, made, bytes_of))
+    return Memory(nodes, _peak(graph, layers, owners, made, bytes_of))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Bytes:
     batch: int
     widths: Mapping[str, int]
     sizes: Mapping[str, int] | None
+    known: dict[Tensor, Size] = field(default_factory=dict)
 
     def of(self, tensor: Tensor) -> Size:
-        samples = self.batch if tensor.batch == "free" else 1
-        return self.at(tensor.elements) * samples * self.widths[tensor.dtype]
+        found = self.known.get(tensor)
+        if found is None:  # of the 500 tensors of a ResNet-152 about 20 differ
+            samples = self.batch if tensor.batch == "free" else 1
+            found = self.at(tensor.elements) * samples * self.widths[tensor.dtype]
+            self.known[tensor] = found
+        return found
 
     def at(self, size: Size) -> Size:
         return size if self.sizes is None else evaluate(size, self.sizes)
@@ -105,29 +112,24 @@ class _Bytes:
         return times
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Layer:
     """A node with what every question about it needs."""
 
     op: Op
     sources: list[Source]
-    given: list[Tensor]
-    made: list[Tensor]
+    given: tuple[Tensor, ...]
+    made: Sequence[Tensor]
     loops: list[str]
 
     def shares(self, *, training: bool) -> tuple[int | None, ...]:
         return self.op.shares(self.given, self.made, training=training)
 
 
-def _layer(graph: Graph, node: str) -> _Layer:
-    sources = inputs_of(graph, node)
-    return _Layer(
-        op_of(graph, node),
-        sources,
-        [type_of(graph, source) for source in sources],
-        list(graph.nodes[node]["types"]),
-        list(loops_around(graph, node)),
-    )
+def _layer(wiring: Wiring, node: str) -> _Layer:
+    data = wiring.graph.nodes[node]
+    loops = [] if data.get("loop") is None else list(loops_around(wiring.graph, node))
+    return _Layer(wiring.ops[node], wiring.sources[node], wiring.types[node], data["types"], loops)
 
 
 def _owners(layers: Mapping[str, _Layer], *, training: bool) -> dict[Source, Source | None]:
@@ -148,14 +150,15 @@ def _owners(layers: Mapping[str, _Layer], *, training: bool) -> dict[Source, Sou
 
 
 def _forward(
-    graph: Graph, layers: Mapping[str, _Layer], bytes_of: _Bytes
+    wiring: Wiring,
+    layers: Mapping[str, _Layer],
+    owners: Mapping[Source, Source | None],
+    bytes_of: _Bytes,
 ) -> Iterator[tuple[str, dict[Source, Size]]]:
     """For every node that runs in evaluation the outputs that have memory of their own."""
-    running = live_nodes(graph, training=False)
-    owners = _owners(layers, training=False)
     for node, layer in layers.items():
-        if node in running:
-            times = bytes_of.steps(graph, layer.loops)
+        if node in wiring.running:
+            times = bytes_of.steps(wiring.graph, layer.loops)
             outs = {Source(node, place): kind for place, kind in enumerate(layer.made)}
             yield (
                 node,
@@ -170,11 +173,11 @@ def _forward(
 def _peak(
     graph: Graph,
     layers: Mapping[str, _Layer],
+    owners: Mapping[Source, Source | None],
     made: Mapping[str, Mapping[Source, Size]],
     bytes_of: _Bytes,
 ) -> int | None:
     order = {node: i for i, node in enumerate(made)}
-    owners = _owners(layers, training=False)
     last = _last_uses(graph, layers, owners, order)
     gathered = _gathered(layers, owners)
     freed: dict[int, int] = {}
@@ -250,7 +253,7 @@ def _gathered(
 class _Kept:
     """What autograd keeps, each tensor at the first node that keeps it."""
 
-    graph: Graph
+    wiring: Wiring
     layers: Mapping[str, _Layer]
     owners: Mapping[Source, Source | None]
     bytes_of: _Bytes
@@ -260,10 +263,9 @@ class _Kept:
     ends: Mapping[str, str] = field(default_factory=dict)
 
     def by_node(self) -> dict[str, Size]:
-        alive = live_nodes(self.graph)
-        self.ends = _ends(self.graph)
+        self.ends = _ends(self.wiring.graph)
         return {
-            node: self._node(node, layer) if node in alive else 0
+            node: self._node(node, layer) if node in self.wiring.alive else 0
             for node, layer in self.layers.items()
         }
 
@@ -276,7 +278,7 @@ class _Kept:
             return 0
         saved = layer.op.saved(layer.given, layer.made, tracked)
         total: Size = sum(map(self.bytes_of.of, saved.made), start=0)
-        total = total * self.bytes_of.steps(self.graph, layer.loops)
+        total = total * self.bytes_of.steps(self.wiring.graph, layer.loops)
         sources = [layer.sources[i] for i in saved.inputs]
         for source in (*sources, *(Source(node, i) for i in saved.outputs)):
             for owner, times in self._held(source, layer.loops):
@@ -308,7 +310,7 @@ class _Kept:
     def _times(self, owner: Source, loops: Sequence[str]) -> Size:
         """How often a tensor is kept: once a step of the loops that it and its reader stand in."""
         both = [loop for loop in self.layers[owner.node].loops if loop in loops]
-        return self.bytes_of.steps(self.graph, both)
+        return self.bytes_of.steps(self.wiring.graph, both)
 
     def _keep(self, owner: Source, times: Size) -> Size:
         """What keeping a tensor so often adds to what is kept of it already."""
@@ -319,4 +321,4 @@ class _Kept:
             if least is None or least < 0:  # it is kept as often, as far as can be told
                 return 0
         self.kept[owner] = times
-        return self.bytes_of.of(type_of(self.graph, owner)) * more
+        return self.bytes_of.of(type_of(self.wiring.graph, owner)) * more

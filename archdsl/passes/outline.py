@@ -8,12 +8,13 @@ the last one's results leaves. A run can be shown as one round «×N» without l
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
-from archdsl.graph import Graph, Scope, Source, in_order, inputs_of, scopes
+from archdsl.graph import Graph, Scope, Source, Wiring, inputs_of, scopes
 from archdsl.passes.repeats import Signatures, find_run
+from archdsl.records import record
 
 Kind = Literal["layer", "stack", "module", "loop", "run", "round"]
 
@@ -21,7 +22,7 @@ _FEWEST_LOOSE = 3
 """How many rounds of bare layers make a run; of modules two do, as they need no frame for it."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Part:
     """A part of an outline.
 
@@ -51,12 +52,15 @@ class Part:
             yield from part.walk()
 
 
-def outline(graph: Graph, marks: Mapping[str, Hashable] | None = None) -> Part:
+def outline(
+    graph: Graph, marks: Mapping[str, Hashable] | None = None, *, wiring: Wiring | None = None
+) -> Part:
     """The tree of a checked graph, its root being the network, with runs gathered.
 
     ``marks`` tell layers apart that compute alike, so that they are in no run together.
     """
-    return _gather(_tree(graph), Signatures(graph, marks), graph)
+    known = wiring or Wiring(graph)
+    return _gather(_tree(graph, known.order), Signatures(known, marks), graph)
 
 
 # The tree -----------------------------------------------------------------------------
@@ -65,7 +69,7 @@ _LOOP = " loop"
 """What the id of a loop adds to that of the node where it begins."""
 
 
-def _tree(graph: Graph) -> Part:
+def _tree(graph: Graph, order: Sequence[str]) -> Part:
     """The parts as they were written, in the order in which the flow first meets them."""
     known = scopes(graph)
     members: dict[str, dict[str, None]] = {"": {}}
@@ -92,7 +96,7 @@ def _tree(graph: Graph) -> Part:
                 parent = known[owner]
                 scope, loop = parent.parent or "", parent.loop
 
-    for node in in_order(graph):
+    for node in order:
         data = graph.nodes[node]
         op = data["op"]
         loop = node if op == "scan" else data.get("loop")
@@ -121,6 +125,8 @@ def _assemble(
 
 def _gather(part: Part, signatures: Signatures, graph: Graph) -> Part:
     """The part with the runs among its parts, and among theirs, gathered."""
+    if part.kind == "layer":
+        return part
     # A run's rounds are alike, and would be gathered again.
     found = part.parts if part.kind == "run" else _runs(part.parts, signatures, graph)
     return replace(part, parts=tuple(_gather(p, signatures, graph) for p in found))

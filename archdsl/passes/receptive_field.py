@@ -13,30 +13,31 @@ and dropout are taken as in evaluation.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 from archdsl.dims import Dim, Size, evaluate
 from archdsl.graph import (
     Graph,
     Source,
+    Wiring,
     captured_by_loops,
     in_order,
     inputs,
-    inputs_of,
     new_graph,
-    op_of,
 )
 from archdsl.ops.op import Op, Tensor
 from archdsl.ops.reach import Reach, Window, pointwise
+from archdsl.records import record
 
 Seen: TypeAlias = "dict[str, Reach]"
 """For every input of the network that a tensor depends on, how it sees that input's axes."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class AxisField:
     """What a position of a tensor sees along one axis of a network's input.
 
@@ -92,7 +93,7 @@ Fields: TypeAlias = "Mapping[str, tuple[AxisField, ...]]"
 
 
 def receptive_fields(
-    graph: Graph, sizes: Mapping[str, int] | None = None
+    graph: Graph, sizes: Mapping[str, int] | None = None, *, wiring: Wiring | None = None
 ) -> dict[str, tuple[Fields, ...]]:
     """The receptive fields of every output of every node of a checked graph.
 
@@ -101,8 +102,8 @@ def receptive_fields(
     ``sizes`` gives the free ones values: fields depend on them only where a layer brings a
     tensor to a size (``resize``, ``crop``), and whether a field covers the input.
     """
-    types = {node: _at(data["types"], sizes or {}) for node, data in graph.nodes(data=True)}
-    seen = _seen_by_all(graph, types)
+    types = _types_at(graph, sizes or {})
+    seen = _seen_by_all(wiring or Wiring(graph), types)
     axes = {node: position_axes(types[node][0], _along(seen, node)) for node in inputs(graph)}
     return {
         node: tuple(
@@ -144,13 +145,19 @@ def _along(seen: Mapping[str, Sequence[Seen]], origin: str) -> list[Reach]:
     return [found[origin] for each in seen.values() for found in each if origin in found]
 
 
-def _at(types: Sequence[Tensor], sizes: Mapping[str, int]) -> tuple[Tensor, ...]:
-    """Types where the free sizes that are given have their values."""
+def _types_at(graph: Graph, sizes: Mapping[str, int]) -> dict[str, tuple[Tensor, ...]]:
+    """The types of every node, where the free sizes that are given have their values."""
+    types = {node: tuple(data["types"]) for node, data in graph.nodes(data=True)}
     if not sizes:
-        return tuple(types)
-    return tuple(replace(t, dims=tuple(evaluate(d, sizes) for d in t.dims)) for t in types)
+        return types
+    at = {
+        kind: kind.with_dims(*(evaluate(size, sizes) for size in kind.dims))
+        for kind in set(itertools.chain.from_iterable(types.values()))
+    }
+    return {node: tuple([at[kind] for kind in kinds]) for node, kinds in types.items()}
 
 
+@lru_cache(maxsize=4096)
 def _field(extent: Size, axis: int, window: Window | None, tensor: Tensor) -> AxisField:
     if window is None:
         return AxisField(axis + 1, None, True)
@@ -176,15 +183,15 @@ def _covers(window: Window, extent: int, count: int) -> bool:
 # The walk -------------------------------------------------------------------------
 
 
-def _seen_by_all(graph: Graph, types: Mapping[str, tuple[Tensor, ...]]) -> dict[str, list[Seen]]:
+def _seen_by_all(wiring: Wiring, types: Mapping[str, tuple[Tensor, ...]]) -> dict[str, list[Seen]]:
     seen: dict[str, list[Seen]] = {}
-    captured = captured_by_loops(graph)
-    for node in _order(graph, captured):
-        if graph.nodes[node]["op"] == "input":
+    captured = captured_by_loops(wiring.graph)
+    for node in _order(wiring, captured):
+        if wiring.graph.nodes[node]["op"] == "input":
             seen[node] = [{node: pointwise(types[node][0].rank)}]
             continue
-        sources = inputs_of(graph, node)
-        op = op_of(graph, node)
+        sources = wiring.sources[node]
+        op = wiring.ops[node]
         given = [types[s.node][s.output] for s in sources]
         behind = [seen[s.node][s.output] for s in sources]
         # What a loop's body reads from outside may come back to it in the state.
@@ -196,13 +203,13 @@ def _seen_by_all(graph: Graph, types: Mapping[str, tuple[Tensor, ...]]) -> dict[
     return seen
 
 
-def _order(graph: Graph, captured: Mapping[str, Sequence[Source]]) -> list[str]:
+def _order(wiring: Wiring, captured: Mapping[str, Sequence[Source]]) -> list[str]:
     """The nodes, and before the beginning of a loop all that its body reads."""
     if not captured:
-        return in_order(graph)
+        return wiring.order
     order = new_graph("order")
-    order.add_nodes_from(graph)
-    order.add_edges_from((one, other) for one, other in graph.edges())
+    order.add_nodes_from(wiring.graph)
+    order.add_edges_from((one, other) for one, other in wiring.graph.edges())
     order.add_edges_from((s.node, loop) for loop, sources in captured.items() for s in sources)
     return in_order(order)
 
@@ -237,6 +244,8 @@ def _everything(seen: Seen) -> Seen:
 
 def _join(paths: Sequence[Seen]) -> Seen:
     """What is seen on one path or another."""
+    if len(paths) == 1:
+        return paths[0]
     result: Seen = {}
     for seen in paths:
         for origin, reach in seen.items():

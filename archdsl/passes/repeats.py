@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
-from archdsl.graph import Graph, Source, inputs_of
+from archdsl.graph import Source, Wiring
 
 LONGEST_ROUND = 16
 """How many parts a round may have: what repeats at a longer stride is not seen as a repetition."""
@@ -36,6 +36,8 @@ def find_run(
     best = (1, 1)
     room = len(keys) - start
     for period in range(1, min(LONGEST_ROUND, room // 2) + 1):
+        if keys[start] != keys[start + period]:
+            continue
         count = 1
         while _alike(keys, start, period, count) and joined(
             _round(start, period, count - 1), _round(start, period, count)
@@ -55,20 +57,20 @@ def _round(start: int, period: int, number: int) -> slice:
 def _alike(keys: Sequence[Hashable], start: int, period: int, count: int) -> bool:
     """Whether one more round is there, and equals the first."""
     after = start + period * count
-    return after + period <= len(keys) and all(
-        keys[after + i] == keys[start + i] for i in range(period)
+    return (
+        after + period <= len(keys) and keys[after : after + period] == keys[start : start + period]
     )
 
 
 class Signatures:
     """Numbers for what parts of a graph are: equal for those that compute alike."""
 
-    def __init__(self, graph: Graph, marks: Mapping[str, Hashable] | None = None) -> None:
+    def __init__(self, wiring: Wiring, marks: Mapping[str, Hashable] | None = None) -> None:
         """``marks`` tell layers apart that compute alike."""
-        self._graph = graph
+        self._graph = wiring.graph
         self._marks = marks or {}
-        self._inputs = {node: tuple(inputs_of(graph, node)) for node in graph}
-        self._consumers: dict[str, list[str]] = {node: [] for node in graph}
+        self._inputs = wiring.sources
+        self._consumers: dict[str, list[str]] = {node: [] for node in wiring.graph}
         for node, sources in self._inputs.items():
             for source in sources:
                 self._consumers[source.node].append(node)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from archdsl.graph import Graph, inputs_of, live_nodes, op_of, type_of
+from archdsl.graph import Graph, Wiring, inputs_of, op_of, type_of
+from archdsl.ops.op import Op, Tensor
+from archdsl.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class StateTensor:
     """One tensor of a ``state_dict``: a parameter, or a buffer such as a running mean."""
 
@@ -27,24 +28,27 @@ class StateTensor:
         return 0 if self.tied else math.prod(self.shape)
 
 
-def state_of(graph: Graph) -> dict[str, StateTensor]:
+def state_of(graph: Graph, *, wiring: Wiring | None = None) -> dict[str, StateTensor]:
     """What ``state_dict`` of the compiled module holds, by name, in the order of the graph."""
-    alive = live_nodes(graph)
+    known = wiring or Wiring(graph)
     seen: set[str] = set()
     found: dict[str, StateTensor] = {}
-    for node in graph:
-        path = graph.nodes[node].get("path") or node
-        if node in alive and path not in seen:
+    for node, data in graph.nodes(data=True):
+        path = data.get("path") or node
+        if node in known.alive and path not in seen:
             seen.add(path)
-            found.update((tensor.name, tensor) for tensor in state_of_node(graph, node))
+            tensors = _state(known.ops[node], known.types[node], path, node)
+            found.update((tensor.name, tensor) for tensor in tensors)
     return found
 
 
 def state_of_node(graph: Graph, node: str) -> Iterator[StateTensor]:
     """The tensors of one node, its parameters first."""
-    op = op_of(graph, node)
     types = [type_of(graph, source) for source in inputs_of(graph, node)]
-    path = graph.nodes[node].get("path") or node
+    return _state(op_of(graph, node), types, graph.nodes[node].get("path") or node, node)
+
+
+def _state(op: Op, types: Sequence[Tensor], path: str, node: str) -> Iterator[StateTensor]:
     tied = bool(getattr(op, "tie", None))
     for trained, shapes in ((True, op.weights(types)), (False, op.buffers(types))):
         for name, shape in shapes.items():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from archdsl.diagnostics import ArchError, Diagnostic, suggest
-from archdsl.graph import Graph, Scope, Source, inputs_of, scopes
+from archdsl.graph import Graph, Scope, Source, Wiring, scopes
 from archdsl.passes.outline import Part, outline
+from archdsl.records import record
 
 State = Literal["layer", "closed", "open"]
 
@@ -16,7 +17,7 @@ ENOUGH = 26
 """How many boxes a picture may have before the levels below are left closed, unless one asks."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Item:
     """A part as it is shown: a layer, a closed box, or a frame around the items inside.
 
@@ -44,7 +45,7 @@ class Item:
             yield from item.walk()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Link:
     """A tensor that goes from one shown item to another.
 
@@ -59,7 +60,7 @@ class Link:
     edges: tuple[tuple[str, str, int], ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class View:
     """What is shown of a graph.
 
@@ -86,6 +87,7 @@ def view(
     unfold: bool = False,
     only: str | None = None,
     enough: int = ENOUGH,
+    wiring: Wiring | None = None,
 ) -> View:
     """What is shown of a checked graph.
 
@@ -93,19 +95,20 @@ def view(
     many as leave ``enough`` boxes or fewer unless given; ``unfold`` shows every round of a run;
     ``only`` names the one module that is shown, by its path. ArchError for a path that is none.
     """
-    whole = outline(graph) if tree is None else tree
+    known = wiring or Wiring(graph)
+    whole = outline(graph, wiring=known) if tree is None else tree
     top = whole if only is None else find_part(graph, whole, only)
     if depth is None:
         depth = _readable_depth(top, unfold, enough)
-    return view_of(graph, Item(top, "open", _items(top.parts, depth, unfold)))
+    return view_of(graph, Item(top, "open", _items(top.parts, depth, unfold)), wiring=known)
 
 
-def view_of(graph: Graph, root: Item) -> View:
+def view_of(graph: Graph, root: Item, *, wiring: Wiring | None = None) -> View:
     """The view that shows just the items inside ``root``."""
     shown: dict[str, str] = {}
     for item in root.items:
         _stand_for(item, shown)
-    return _linked(graph, root, shown)
+    return _linked(wiring or Wiring(graph), root, shown)
 
 
 def find_part(graph: Graph, tree: Part, path: str) -> Part:
@@ -191,7 +194,7 @@ def _stand_for(item: Item, shown: dict[str, str]) -> None:
             shown[node] = shown[first]
 
 
-def _linked(graph: Graph, root: Item, shown: Mapping[str, str]) -> View:
+def _linked(wiring: Wiring, root: Item, shown: Mapping[str, str]) -> View:
     """The view with its links: edges between the same two items, of the same tensor, are one."""
     number = _numbers(root)
     found: dict[tuple[str, str, Source, int], list[tuple[str, str, int]]] = {}
@@ -199,8 +202,8 @@ def _linked(graph: Graph, root: Item, shown: Mapping[str, str]) -> View:
     folded: list[tuple[str, str, int]] = []
     entering: dict[str, Source] = {}
     leaving: dict[str, Source] = {}
-    for node in graph:
-        for position, source in enumerate(inputs_of(graph, node)):
+    for node, sources in wiring.sources.items():
+        for position, source in enumerate(sources):
             edge = (source.node, node, position)
             tail, head = shown.get(source.node), shown.get(node)
             if tail is None and head is None:
@@ -215,7 +218,7 @@ def _linked(graph: Graph, root: Item, shown: Mapping[str, str]) -> View:
                 folded.append(edge)
                 continue
             # What comes to the end of a scan is its result or a state, by the place.
-            place = position if graph.nodes[node]["op"] == "scan end" else 0
+            place = position if wiring.graph.nodes[node]["op"] == "scan end" else 0
             first_node = number[source.node].first if source.node in number else source.node
             assert head is not None
             key = (tail, head, Source(first_node, source.output), place)
@@ -228,7 +231,7 @@ def _linked(graph: Graph, root: Item, shown: Mapping[str, str]) -> View:
     return View(root, shown, links, tuple(folded), entering, leaving, items)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Rounds:
     """For a node in folded runs: (run, number of the round) from the outside in, and its first."""
 

@@ -95,7 +95,9 @@ def diagnose(case: Path) -> list[Diagnostic]:
     said = list(specification.diagnostics)
     for network in specification.networks:
         if not specification.needs(network):
-            of_network = specification.elaborate(network).diagnostics
+            made = specification.elaborate(network)
+            of_training = () if made.failed else specification.check_training(made.graph)
+            of_network = (*made.diagnostics, *of_training)
             said.extend(d for d in of_network if d not in said)
     return said
 

@@ -116,7 +116,10 @@ def said_of(text: str, chance: random.Random) -> list[Diagnostic]:
     said = list(specification.diagnostics)
     networks = [n for n in specification.networks if not specification.needs(n)]
     for network in chance.sample(networks, min(3, len(networks))):
-        said.extend(specification.elaborate(network).diagnostics)
+        made = specification.elaborate(network)
+        said.extend(made.diagnostics)
+        if not made.failed:
+            said.extend(specification.check_training(made.graph))
     return said
 
 

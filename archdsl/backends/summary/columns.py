@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from archdsl.backends.summary.quantities import exact, in_bytes, short
@@ -13,12 +12,13 @@ from archdsl.dims import Size
 from archdsl.ops.op import Tensor
 from archdsl.passes.captions import tensor_text
 from archdsl.passes.receptive_field import AxisField
+from archdsl.records import record
 
 EVERYTHING = "all"
 """What a receptive field is called that is a whole axis, and the word for all columns."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Column:
     """A column: ``cell`` writes a row, ``total`` the line below all rows.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from archdsl.graph import Graph, scopes, walk_scopes
 from archdsl.passes.outline import Part, begin_of
 from archdsl.passes.view import Item
+from archdsl.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Frame:
     """The open row in which rows are made: its id, the path of its module, how deep its rows are.
 

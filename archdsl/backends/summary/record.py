@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from archdsl.dims import Size
 from archdsl.ops.op import Tensor
 from archdsl.passes.receptive_field import Fields
+from archdsl.records import record
 
 NOTHING = "–"
 """What a row is connected to that takes no tensor."""
@@ -16,7 +17,7 @@ NOTHING = "–"
 Kind = Literal["layer", "closed", "open"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Row:
     """A layer, a closed module, or an open one, whose rows follow it one level deeper.
 
@@ -57,7 +58,7 @@ class Row:
     """Whether it has weights that are counted at another row."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Totals:
     """What the rows of one level come to, and what is known of the network as a whole."""
 
@@ -73,7 +74,7 @@ class Totals:
     """Bytes kept for the backward pass."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Summary:
     """The table of a network, or of one part of it.
 

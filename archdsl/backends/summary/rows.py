@@ -10,7 +10,7 @@ from archdsl.backends.summary.names import Frame, called, names_of, path_of
 from archdsl.backends.summary.record import NOTHING, Row, Summary, Totals
 from archdsl.collector import collection_paused
 from archdsl.dims import evaluate
-from archdsl.graph import Graph, Source, inputs, inputs_of, outputs, type_of
+from archdsl.graph import Graph, Source, Wiring, inputs, inputs_of, outputs, type_of
 from archdsl.ops.op import Tensor
 from archdsl.passes.captions import call_text, caption, size_text
 from archdsl.passes.outline import begin_of, scope_of
@@ -46,9 +46,10 @@ def _summarize(
     only: str | None,
     sizes: Mapping[str, int] | None,
 ) -> Summary:
-    shown = view(graph, depth=depth, unfold=unfold, only=only, enough=ENOUGH)
-    figures = Figures(graph, sizes or None)
-    rows = tuple(_Rows(graph, shown, figures).made())
+    wiring = Wiring(graph)
+    shown = view(graph, depth=depth, unfold=unfold, only=only, enough=ENOUGH, wiring=wiring)
+    figures = Figures(wiring, sizes or None)
+    rows = tuple(_Rows(shown, figures).made())
     if only is None:
         taken, given = input_types(graph), output_types(graph)
     else:
@@ -87,8 +88,8 @@ def _sized(tensor: Tensor, sizes: Mapping[str, int] | None) -> Tensor:
 class _Rows:
     """The rows of one view."""
 
-    def __init__(self, graph: Graph, shown: View, figures: Figures) -> None:
-        self.graph = graph
+    def __init__(self, shown: View, figures: Figures) -> None:
+        self.graph = graph = figures.graph
         self.view = shown
         self.figures = figures
         self.ends = {*inputs(graph), *outputs(graph)}
@@ -98,8 +99,8 @@ class _Rows:
             if node in shown.shown:
                 self.nodes.setdefault(shown.shown[node], []).append(node)
         self.consumers: dict[Source, list[str]] = {}
-        for node in graph:
-            for source in inputs_of(graph, node):
+        for node, sources in figures.wiring.sources.items():
+            for source in sources:
                 self.consumers.setdefault(source, []).append(node)
         self.modules: dict[str, str] = {}
         """The path of the module that a row stands in, by the id of the row."""
@@ -196,11 +197,11 @@ class _Rows:
     def _notes(self, nodes: Sequence[str], owners: Sequence[str]) -> Iterator[str]:
         """What is to be noted of a row whose weights are counted at ``owners``."""
         figures, inside = self.figures, set(nodes)
-        if nodes and not figures.alive.intersection(nodes):
+        if nodes and not figures.wiring.alive.intersection(nodes):
             yield "unused"
-        elif nodes and not figures.running.intersection(nodes):
+        elif nodes and not figures.wiring.running.intersection(nodes):
             yield "training only"
-        paths = _modules(figures.path(node) for node in owners if node not in inside)
+        paths = _modules(figures.paths[node] for node in owners if node not in inside)
         if paths:
             yield f"weights of {paths[0]}" + (" …" if len(paths) > 1 else "")
 

@@ -1,0 +1,41 @@
+"""The techniques of training: importing this package registers every one of them."""
+
+from archdsl.techniques import (
+    averages,
+    class_losses,
+    clipping,
+    constraints,
+    data,
+    initializations,
+    losses,
+    metrics,
+    mixing,
+    optimizers,
+    penalties,
+    prediction,
+    reparametrizations,
+    schedules,
+    stopping,
+    transforms,
+    value_losses,
+)
+
+__all__ = [
+    "averages",
+    "class_losses",
+    "clipping",
+    "constraints",
+    "data",
+    "initializations",
+    "losses",
+    "metrics",
+    "mixing",
+    "optimizers",
+    "penalties",
+    "prediction",
+    "reparametrizations",
+    "schedules",
+    "stopping",
+    "transforms",
+    "value_losses",
+]

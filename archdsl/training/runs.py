@@ -1,0 +1,92 @@
+"""Opens the folder of a run: its network with the trained weights, and all that belongs to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from archdsl.backends.torch_module import make_module
+from archdsl.backends.torch_module.weights import read_weights
+from archdsl.diagnostics import ArchError, Diagnostic
+from archdsl.graph import Graph
+from archdsl.recipes import Recipe
+from archdsl.training.data.scaling import Scale
+from archdsl.training.ensemble import members_in
+from archdsl.training.results import WEIGHTS
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that a run has trained, and what it knows of its data."""
+
+    network: nn.Module
+    recipe: Recipe
+    folder: Path
+    root: Path | None = None
+    """What the paths of the recipe's data are relative to."""
+    scale: Mapping[str, Scale] = field(default_factory=dict)
+    target_scale: Mapping[str, Scale] = field(default_factory=dict)
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fold: int = 0
+    """Which fold of its data it was tested on, counted from 0."""
+
+
+def metadata_of(folder: Path) -> dict[str, Any]:
+    """What stands beside the weights of a run. Raises ArchError where there is no whole run."""
+    place = folder / WEIGHTS
+    if not place.is_file():
+        raise _no_weights(folder)
+    try:
+        with safe_open(place, "pt") as file:
+            found = {key: json.loads(text) for key, text in (file.metadata() or {}).items()}
+    except (SafetensorError, OSError, ValueError) as problem:
+        reason = str(problem).partition("\n")[0]
+        message = f"{place} cannot be read: {reason}"
+        raise ArchError([Diagnostic("unreadable-file", message)]) from None
+    if "origin" not in found:
+        message = f"{place} does not say which network its weights are of"
+        raise ArchError([Diagnostic("no-run", message)])
+    if not found["origin"].get("network"):
+        message = f"{folder} is of archdsl.fit in Python, and has no specification to read"
+        help = f'archdsl.compile(target, weights="{place.as_posix()}") makes the network again'
+        raise ArchError([Diagnostic("no-run", message, help=help)])
+    return found
+
+
+def _no_weights(folder: Path) -> ArchError:
+    message = f"{folder} holds no finished run: it has no {WEIGHTS}"
+    help = "archdsl train … -o FOLDER makes one; --resume finishes one that was broken off"
+    folds = sorted(place.parent for place in folder.glob(f"fold-*/{WEIGHTS}"))
+    if not folder.is_dir():
+        message = f"{folder} holds no finished run: it is no folder"
+    elif folds:
+        message = f"{folder} holds a run with folds, each of which has weights of its own"
+        help = f"name the folder of one: {folds[0]}"
+    return ArchError([Diagnostic("no-run", message, help=help)])
+
+
+def open_run(folder: Path, recipe: Recipe, graph: Graph, metadata: Mapping[str, Any]) -> Trained:
+    """The trained network of a run, or the ensemble that came of it."""
+    weights = read_weights(folder / WEIGHTS).tensors
+    network = members_in(recipe, weights, lambda state: make_module(graph, weights=state))
+
+    def scales(key: str) -> dict[str, Scale]:
+        return {name: Scale.from_dict(data) for name, data in metadata.get(key, {}).items()}
+
+    root = metadata["origin"].get("root")
+    return Trained(
+        network.eval(),
+        recipe,
+        folder,
+        folder.resolve() / root if root else None,
+        scales("scale"),
+        scales("target_scale"),
+        {name: tuple(names) for name, names in metadata.get("classes", {}).items()},
+        metadata.get("fold", 0),
+    )
