@@ -82,7 +82,6 @@ class _Commands(click.Group):
             code = BROKEN_PIPE
         except Exception as problem:  # noqa: BLE001 - whatever gets here is a bug of ours
             code = _report_bug(problem)
-        gc.freeze()  # all that is left goes with the process: no collection need look through it
         sys.exit(code or 0)
 
 
@@ -110,7 +109,10 @@ def cli(debug: bool) -> None:
 
 def main() -> NoReturn:
     """What the command ``archdsl`` runs."""
-    cli(prog_name="archdsl")
+    try:
+        cli(prog_name="archdsl")
+    finally:
+        gc.freeze()  # all that is left goes with the process: no collection need look through it
     raise AssertionError  # a group ends the program
 
 

@@ -2,8 +2,6 @@
 
 The collector runs after so many new objects, and looks at ever more of them that stay: while
 syntax trees and graphs are built, or modules imported, that is a third of the time for nothing.
-What was made meanwhile is put with what is old already, where it is looked at with all the rest,
-and not at once.
 """
 
 from __future__ import annotations
@@ -22,7 +20,4 @@ def collection_paused() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
-            if not gc.get_freeze_count():  # what another has frozen stays so
-                gc.freeze()
-                gc.unfreeze()
             gc.enable()
