@@ -13,9 +13,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.collector import collection_paused
+from archdsl.collector import importing
 
-with collection_paused():  # what is imported stays: to look through it is a fifth of the time
+with importing():
     from archdsl.compiler import (
         Report,
         check,

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 import archdsl
-from archdsl.collector import collection_paused
+from archdsl.collector import collect_as_usual, collect_seldom, importing
 from archdsl.commands.examples import examples
 from archdsl.commands.messages import exit_code_of, tell, tell_kept
 from archdsl.diagnostics import ArchError
@@ -33,6 +33,8 @@ COMMANDS = (
 )
 """Each is ``NAME_command`` in archdsl/commands/NAME.py, which is imported when it is called."""
 
+_TRAINING = ("evaluate", "predict", "train")
+
 INTERRUPTED, BROKEN_PIPE, OUR_FAULT = 130, 141, 70
 
 
@@ -45,7 +47,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        with collection_paused():
+        if cmd_name in _TRAINING:
+            collect_as_usual()
+        with importing():
             module = importlib.import_module(f"archdsl.commands.{cmd_name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
@@ -109,6 +113,7 @@ def cli(debug: bool) -> None:
 
 def main() -> NoReturn:
     """What the command ``archdsl`` runs."""
+    collect_seldom()
     try:
         cli(prog_name="archdsl")
     finally:

@@ -21,3 +21,30 @@ def collection_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Pause the collector, and call old what was made: modules stay as long as the process.
+
+    Else the first collection afterwards, which comes at once, would look through all of them.
+    """
+    with collection_paused():
+        yield
+        if not gc.get_freeze_count():  # else somebody has put objects aside, and wants them there
+            gc.freeze()
+            gc.unfreeze()
+
+
+def collect_seldom() -> None:
+    """For a process that reads, answers and ends: it makes far more than it throws away."""
+    gc.set_threshold(_SELDOM)
+
+
+def collect_as_usual() -> None:
+    """For a process that goes on: what it throws away may hold tensors."""
+    gc.set_threshold(*_USUAL)
+
+
+_USUAL = gc.get_threshold()
+_SELDOM = 200_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
@@ -18,6 +18,7 @@ from archdsl.ops.op import Tensor, outcome
 from archdsl.passes.cost import Cost, count_cost
 from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
 from archdsl.passes.structure import find_leftovers
+from archdsl.records import record
 from archdsl.specification import LARGEST_FILE, Specification, load, loads, read
 from archdsl.syntax.parser import parse
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 Target: TypeAlias = "str | os.PathLike[str] | Graph | Specification"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Report:
     """What a check found: the messages; of a sound network its sizes, and what they must meet."""
 
@@ -63,7 +64,7 @@ class Report:
         return self.ok
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Written:
     """Where a compiled network's recipe was written, and what is wrong with it."""
 

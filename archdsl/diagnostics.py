@@ -11,11 +11,11 @@ from __future__ import annotations
 import bisect
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal
 
-from archdsl.records import record
+from archdsl.records import record, replace
 
 Severity = Literal["error", "warning", "note"]
 

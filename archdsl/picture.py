@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +13,7 @@ from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.graph import Graph
 from archdsl.output import write_file
 from archdsl.passes.free_sizes import choose_sizes
+from archdsl.records import record
 
 if TYPE_CHECKING:
     from archdsl.backends.dot import Drawing, Layout
@@ -23,7 +24,7 @@ FORMATS = ("svg", "png", "pdf", "dot", "html")
 STYLES, THEMES, LAYOUTS = ("graph", "volume"), ("auto", "light", "dark"), ("auto", "flow", "u")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Picture:
     """A picture of a checked graph; in a notebook it shows itself.
 

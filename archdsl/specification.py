@@ -6,7 +6,7 @@ import functools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from archdsl.elaborate.values import (
     Stop,
 )
 from archdsl.graph import Graph
+from archdsl.records import record, replace
 from archdsl.syntax import ast
 from archdsl.syntax.parser import parse
 
@@ -37,7 +38,7 @@ DEEPEST_IMPORT = 50  # files that import one another, one behind the other
 ROOT_MARKERS = (".git", "pyproject.toml")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Specification:
     """A file that was read: its declarations, and what it says of itself.
 
@@ -178,7 +179,7 @@ class Specification:
         )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Variation:
     """A network as it was elaborated, to be elaborated at other parameters too."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
@@ -34,7 +33,7 @@ from archdsl.elaborate.values import (
 from archdsl.graph import Scope
 from archdsl.ops.arguments import Choice, OpError, WeightRef, describe
 from archdsl.ops.op import Op, Tensor, build, call_form, signature
-from archdsl.records import record
+from archdsl.records import record, replace
 from archdsl.syntax import ast
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.conditions import Condition
@@ -14,7 +14,7 @@ from archdsl.elaborate.values import UNKNOWN_TENSOR, Env, Poisoned, Stop, Tensor
 from archdsl.graph import Graph, Scope, Source, UNetPlace, connect, new_graph
 from archdsl.ops.arguments import OpError
 from archdsl.ops.op import Op, outcome, show_value
-from archdsl.records import record
+from archdsl.records import record, replace
 from archdsl.syntax import ast
 
 MOST_NODES = 150_000

@@ -7,20 +7,20 @@ they stay on the layer's node, and are part of every recipe for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Span, suggest
 from archdsl.elaborate.values import Bound, Env, LayerValue, Stop
 from archdsl.ops.arguments import OpError, describe
 from archdsl.ops.op import build, signature
+from archdsl.records import record, replace
 from archdsl.syntax import ast
 
 KINDS = ("penalty", "constraint")
 """The arguments, each called as the kind of technique that it takes."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class LayerTechnique:
     """A technique of one layer's weights, as plain data."""
 

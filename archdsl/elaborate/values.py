@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import Diagnostic, Span
 from archdsl.graph import Source
 from archdsl.ops.op import Op, Tensor
-from archdsl.records import record
+from archdsl.records import record, replace
 from archdsl.syntax import ast
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from archdsl.dims import Dim, show
+from archdsl.records import record
 
 Sizes: TypeAlias = int | tuple[int, ...]
 """One number for every axis, or one number an axis."""
@@ -51,7 +51,7 @@ class OpError(Exception):
         self.input = input
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class WeightRef:
     """A reference to another layer's parameter: ``embed.weight``."""
 
@@ -61,14 +61,14 @@ class WeightRef:
     shape: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Choice:
     """A bare word such as ``same``: an unbound name that stands where choices are offered."""
 
     word: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Kind:
     """What an argument takes, in words, and the function that checks and converts a value.
 

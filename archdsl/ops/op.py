@@ -23,7 +23,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -35,6 +35,7 @@ from archdsl.ops.caption import Caption, caption_of
 from archdsl.ops.reach import Reach
 from archdsl.ops.saved import Saved
 from archdsl.ops.torch_text import Argument, Code, keyword
+from archdsl.records import record, replace
 
 if sys.version_info >= (3, 11):
     from typing import dataclass_transform
@@ -45,7 +46,7 @@ Dtype = Literal["float", "int", "bool"]
 Batch = Literal["free", "one", "none"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Tensor:
     """The type of a tensor: its sizes without the batch, and what it holds.
 
@@ -277,7 +278,7 @@ class Op:
         }
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Outcome:
     """What a layer makes of its inputs, wherever it stands: the conditions have no place."""
 
@@ -338,7 +339,7 @@ def _known_outcome(op: Op, inputs: tuple[Tensor, ...], kinds: tuple[type, ...]) 
     return _work_out(op, inputs)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Parameter:
     """One parameter of a layer's signature."""
 

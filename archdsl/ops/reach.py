@@ -12,13 +12,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
 from archdsl.dims import Dim, Size
-from archdsl.records import record
+from archdsl.records import record, replace
 
 LONGEST_PERIOD = 4096
 """Patterns that repeat no sooner (resizing 1000 to 999, twice) count as seeing everything."""

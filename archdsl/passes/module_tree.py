@@ -12,11 +12,12 @@ from typing import Any
 from archdsl.graph import Graph, Scope, scopes
 from archdsl.ops.arguments import WeightRef
 from archdsl.ops.op import show_value
+from archdsl.records import record
 
 _ENDS = frozenset({"input", "output"})
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Member:
     """A layer or a module call, as a member of the call around it."""
 

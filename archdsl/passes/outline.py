@@ -8,13 +8,12 @@ the last one's results leaves. A run can be shown as one round «×N» without l
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
 from archdsl.graph import Graph, Scope, Source, Wiring, inputs_of, scopes
 from archdsl.passes.repeats import Signatures, find_run
-from archdsl.records import record
+from archdsl.records import record, replace
 
 Kind = Literal["layer", "stack", "module", "loop", "run", "round"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from archdsl.conditions import Solution, solve
 from archdsl.diagnostics import ArchError, Diagnostic, suggest
@@ -25,7 +24,7 @@ from archdsl.graph import (
 from archdsl.ops.arguments import OpError, WeightRef
 from archdsl.ops.op import Need, Op, Tensor, build
 from archdsl.passes.structure import check_nesting, place_node
-from archdsl.records import record
+from archdsl.records import record, replace
 
 
 @record(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from archdsl.graph import Graph, Source, in_order, inputs_of
+from archdsl.records import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Rewiring:
     """An input of a layer that comes from elsewhere; ``place`` counts from 0.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from archdsl.graph import Graph
 from archdsl.ops.op import find
 from archdsl.passes.outline import Part
+from archdsl.records import replace
 
 MOST_LAYERS = 6
 

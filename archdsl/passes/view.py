@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Literal
 
 from archdsl.diagnostics import ArchError, Diagnostic, suggest
 from archdsl.graph import Graph, Scope, Source, Wiring, scopes
 from archdsl.passes.outline import Part, outline
-from archdsl.records import record
+from archdsl.records import record, replace
 
 State = Literal["layer", "closed", "open"]
 

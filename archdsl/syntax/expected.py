@@ -345,17 +345,16 @@ def _lone_shortcut(stop: _Stop) -> Diagnostic | None:
 
 
 def _misplaced_arrow(stop: _Stop) -> Diagnostic | None:
-    """An arrow where a value should be: the lexer took its `-` for a sign."""
-    last = stop.last
-    if last is None or last.type != "MINUS" or stop.word != ">" or stop.at != last.end_pos:
+    """An arrow where a value should be."""
+    if stop.word != "->" or "MINUS" not in stop.accepted:
         return None
     if stop.opener is not None and stop.opener != "{":
         message = "`->` leads from stage to stage and cannot stand inside brackets"
-    elif stop.before is not None and stop.before.type == "ARROW":
+    elif stop.last is not None and stop.last.type == "ARROW":
         message = f"expected {_STAGE} after `->`, found `->`"
     else:
         message = "there is nothing in front of this `->`"
-    return Diagnostic("syntax", message, Span(stop.source, stop.at - 1, stop.at + 1))
+    return Diagnostic("syntax", message, stop.span)
 
 
 def _python_word(stop: _Stop) -> Diagnostic | None:

@@ -26,6 +26,7 @@ from lark.lark import PostLex
 from archdsl.collector import collection_paused
 from archdsl.diagnostics import ArchError, Diagnostic, Label, Source, Span
 from archdsl.syntax import ast, expected, precedence
+from archdsl.syntax.lexer import Lexer
 
 BRACKET_LIMIT = 64
 """How deep brackets may be nested."""
@@ -602,6 +603,7 @@ def _parser() -> tuple[Lark, _Builder, _Lines]:
             transformer=builder,
             maybe_placeholders=True,
             cache=str(cache_file) if cache_file else False,
+            _plugins={"ContextualLexer": Lexer},
         )
 
     kept = _cache_file(grammar)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from archdsl.backends.summary.figures import Figures, total
 from archdsl.backends.summary.names import Frame, called, names_of, path_of
@@ -16,6 +15,7 @@ from archdsl.passes.captions import call_text, caption, size_text
 from archdsl.passes.outline import begin_of, scope_of
 from archdsl.passes.shapes import input_types, output_types
 from archdsl.passes.view import Item, View, view
+from archdsl.records import replace
 
 ENOUGH = 48
 """How many rows a table may have before the levels below are left closed, unless one asks."""
