@@ -14,6 +14,7 @@ from archdsl.collector import collection_paused
 from archdsl.diagnostics import ArchError, Diagnostic, Label, Source, Span, suggest
 from archdsl.elaborate.expressions import Budget, evaluate
 from archdsl.elaborate.hints import close
+from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.network import Elaborated, elaborate_network
 from archdsl.elaborate.values import (
     UNKNOWN,
@@ -51,6 +52,7 @@ class Specification:
     env: Env
     diagnostics: tuple[Diagnostic, ...] = ()
     _declared: Mapping[str, BlockDef | NetworkAlias] = field(default_factory=dict)
+    _memory: Memory = field(default_factory=Memory, repr=False, compare=False)
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -77,7 +79,7 @@ class Specification:
         """The graph of a network with its diagnostics, errors included."""
         name = self._choose(network)
         with collection_paused():
-            found = elaborate_network(name, self._declared[name], parameters)
+            found = elaborate_network(name, self._declared[name], parameters, self._memory)
         found.graph.graph["vary"] = Variation(self, name, parameters)
         return Elaborated(found.graph, (*self.diagnostics, *found.diagnostics))
 

@@ -17,6 +17,7 @@ from archdsl.elaborate.expressions import (
     no_tensor,
 )
 from archdsl.elaborate.hints import hints_of, parameter_hint
+from archdsl.elaborate.recording import Call, run_once
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.trained import need_weights, taken_off
 from archdsl.elaborate.values import (
@@ -455,7 +456,11 @@ def _run_block(context: Context, layer: LayerValue, block: BlockDef, site: Site)
     context.calls = (*outer, call)
     try:
         _bind_inputs(env, definition, inputs)
-        result = context.run_body(context, definition.body, env, frame)
+        result = run_once(
+            context,
+            Call(block, env, frame, arguments, bound, _arriving_tensors(env, inputs)),
+            lambda: context.run_body(context, definition.body, env, frame),
+        )
     finally:
         context.calls = outer
     outputs = env.outputs or []
@@ -464,6 +469,13 @@ def _run_block(context: Context, layer: LayerValue, block: BlockDef, site: Site)
     if env.outputs is not None:
         return env.outputs
     return [result if result is not None else arriving(site)]
+
+
+def _arriving_tensors(env: Env, inputs: Mapping[str, TensorRef]) -> tuple[TensorRef, ...]:
+    """The tensors that a block can reach: those that it declares, or what arrives."""
+    if inputs:
+        return tuple(inputs.values())
+    return () if env.it is None else (env.it,)
 
 
 def _shown_arguments(

@@ -9,6 +9,7 @@ from typing import Any
 from archdsl.conditions import Condition
 from archdsl.diagnostics import Diagnostic, Label, Span
 from archdsl.elaborate.expressions import Budget
+from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import UNKNOWN_TENSOR, Env, Poisoned, Stop, TensorRef
 from archdsl.graph import Graph, Scope, Source, UNetPlace, connect, new_graph
@@ -114,12 +115,13 @@ class Context:
     argument_spans: dict[str, Mapping[str, Span]] = field(default_factory=dict)
     graph: Graph = field(init=False)
     _reported: set[tuple[Any, ...]] = field(default_factory=set)
-    _ids: dict[str, int] = field(default_factory=dict)
-    _scopes: dict[str, Scope] = field(init=False)
+    ids: dict[str, int] = field(default_factory=dict)
+    scopes: dict[str, Scope] = field(init=False)
+    memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self) -> None:
         self.graph = new_graph(self.name)
-        self._scopes = self.graph.graph["scopes"]
+        self.scopes = self.graph.graph["scopes"]
 
     @property
     def conditions(self) -> list[Condition]:
@@ -165,15 +167,15 @@ class Context:
 
     def unique(self, path: str) -> str:
         """A node or scope id for a path: the path itself, then ``path#2``, ``path#3`` …."""
-        number = self._ids.get(path, 0) + 1
-        self._ids[path] = number
+        number = self.ids.get(path, 0) + 1
+        self.ids[path] = number
         return path if number == 1 else f"{path}#{number}"
 
     # The graph --------------------------------------------------------------------
 
     def enter(self, scope: Scope, frame: Frame, *, replay: bool = False) -> Frame:
         """A new frame for a module call inside ``frame``."""
-        known = self._scopes
+        known = self.scopes
         self._bound_size(scope.span)
         identifier = scope.path
         number = 1
@@ -185,7 +187,7 @@ class Context:
 
     def describe(self, frame: Frame, **facts: Any) -> None:
         """Say more of a module call whose frame was entered."""
-        self._scopes[frame.id] = replace(self._scopes[frame.id], **facts)
+        self.scopes[frame.id] = replace(self.scopes[frame.id], **facts)
 
     def add(
         self,
@@ -244,7 +246,7 @@ class Context:
         return self.unique(path)
 
     def _bound_size(self, span: Span | None) -> None:
-        if len(self.graph) + len(self._scopes) < MOST_NODES:
+        if len(self.graph) + len(self.scopes) < MOST_NODES:
             return
         raise TooLarge(
             Diagnostic(

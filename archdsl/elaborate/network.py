@@ -23,6 +23,7 @@ from archdsl.elaborate.expressions import (
     refuse_it,
 )
 from archdsl.elaborate.hints import parameter_hint
+from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
     UNKNOWN,
@@ -60,10 +61,16 @@ class Elaborated:
 
 
 def elaborate_network(
-    name: str, network: BlockDef | NetworkAlias, parameters: Mapping[str, Any]
+    name: str,
+    network: BlockDef | NetworkAlias,
+    parameters: Mapping[str, Any],
+    memory: Memory | None = None,
 ) -> Elaborated:
-    """The graph of a network at some parameters, with everything there is to say of it."""
-    context = Context(name, run_body)
+    """The graph of a network at some parameters, with everything there is to say of it.
+
+    ``memory`` is what other networks of the file have left.
+    """
+    context = Context(name, run_body, memory=memory or Memory())
     try:
         with _deep_stack():
             _elaborate(context, network, parameters)
