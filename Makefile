@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/installed
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PYTEST    := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup try test check fmt lint type golden docs gallery soundness fuzz bench clean
+.PHONY: help setup try test check fmt lint type golden docs gallery soundness mutants onnx fuzz bench clean
 
 help:
 	@echo 'make try        check, draw, count, compile and run ResNet-50; train a LeNet on digits'
@@ -26,7 +26,9 @@ help:
 	@echo 'make gallery    draw the pictures of docs/gallery.md anew; look at them before committing them'
 	@echo 'make soundness  random specifications by the thousand  (EXAMPLES=20000)'
 	@echo 'make fuzz       damaged and hostile texts, guided by coverage  (SECONDS=60)'
-	@echo 'make bench      measure time and memory'
+	@echo 'make mutants    wrong shape rules, each of which a test must notice  (ARGS="archdsl/ops/conv.py")'
+	@echo 'make onnx       every network of the zoo as ONNX, against torch; writes docs/onnx.md'
+	@echo 'make bench      measure time and memory, for docs/speed.md and README  (ARGS=--quick: a round)'
 	@echo 'make setup      only the environment, in $(VENV)'
 	@echo 'make clean      remove what make made'
 
@@ -84,10 +86,10 @@ soundness: setup
 fuzz: setup
 	$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS) $(ARGS)
 
-# One process, so that measurements do not disturb one another.
+# One after the other, so that measurements do not disturb one another.
 bench: setup
-	@$(PIP) install -c constraints.txt torchinfo torchview
-	@for file in benchmarks/*.py; do $(BIN)/python "$$file" || exit 1; done
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[bench]'
+	$(BIN)/python benchmarks/table.py -o docs/speed.md --readme README.md $(ARGS)
 
 clean:
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

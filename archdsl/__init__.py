@@ -32,6 +32,7 @@ with importing():
         recipe,
         source,
         summary,
+        trained,
     )
     from archdsl.diagnostics import ArchError, Diagnostic
     from archdsl.ops.op import Op, layer
@@ -68,6 +69,7 @@ __all__ = [
     "recipe",
     "source",
     "summary",
+    "trained",
 ]
 
 

@@ -1089,6 +1089,20 @@ _code(
     kind="sh",
 )
 _code(
+    "ignored-columns",
+    "A table has columns that the network was not trained on. It goes by the names of the others.",
+    """
+    archdsl train example.arch --data 'csv("houses.csv", target = "price")' -o run
+    archdsl predict run newer.csv  # which has a column garden, too
+    """,
+    """
+    cut -d, -f1-4 newer.csv > new.csv  # or leave it as it is: garden is left out
+    archdsl predict run new.csv
+    """,
+    severity="warning",
+    kind="sh",
+)
+_code(
     "symmetric-weights",
     "All weights of a hidden layer start at the same number: its units get the same gradient, and"
     " stay alike.",
@@ -1097,6 +1111,18 @@ _code(
     """,
     """
     archdsl train example.arch --set 'initialize=he(weights)'
+    """,
+    severity="warning",
+    kind="sh",
+)
+_code(
+    "epoch-not-reached",
+    "A schedule lists an epoch that the run, or its part of the run, does not come to.",
+    """
+    archdsl train example.arch --set epochs=60 --set 'schedule=multi_step([30, 60, 80])'
+    """,
+    """
+    archdsl train example.arch --set epochs=90 --set 'schedule=multi_step([30, 60, 80])'
     """,
     severity="warning",
     kind="sh",

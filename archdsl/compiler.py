@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 from archdsl.conditions import Solution
 from archdsl.diagnostics import ArchError, Diagnostic, Source
 from archdsl.elaborate.network import Elaborated
-from archdsl.graph import Graph, op_of, types_into
+from archdsl.graph import Graph, Wiring
 from archdsl.ops import foreign
-from archdsl.ops.op import Tensor, outcome
+from archdsl.ops.op import Tensor
 from archdsl.passes.cost import Cost, count_cost
 from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
 from archdsl.passes.structure import find_leftovers
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from archdsl.picture import Picture, Style
     from archdsl.recipes import Recipe
     from archdsl.training.fit import Outcome
+    from archdsl.training.runs import Trained
 
     class Compiled(nn.Module):
         """A compiled network, as a type checker sees it."""
@@ -95,7 +97,10 @@ def report(found: Elaborated) -> Report:
     name = str(graph.graph.get("name") or "network")
     if found.failed:
         return Report(name, found.diagnostics)
+    from archdsl.passes.least_batch import least_batch  # checks alone ask for it
+
     origin = graph.graph.get("vary")
+    wiring = Wiring(graph)
     of_training = origin.specification.check_training(graph) if origin else ()
     return Report(
         name,
@@ -103,8 +108,8 @@ def report(found: Elaborated) -> Report:
         input_types(graph),
         output_types(graph),
         conditions_of(graph),
-        count_cost(graph),
-        _least_batch(graph),
+        count_cost(graph, wiring=wiring),
+        least_batch(graph, wiring=wiring),
     )
 
 
@@ -175,7 +180,7 @@ def recipe(
 
 
 def fit(
-    model: nn.Module,
+    model: nn.Module | Target,
     data: object = None,
     *,
     recipe: Recipe | None = None,
@@ -188,6 +193,8 @@ def fit(
 ) -> Outcome:
     """Train a compiled network, in place, as its recipe says. Needs ``archdsl[train]``.
 
+    What :func:`compile` takes is compiled first, with weights by the recipe's seed; the outcome
+    has the network.
     An ensemble and folds train others of its kind, and leave it as it is: the outcome has them.
 
     ``data`` is ``"digits"`` or another source of the language, tensors or arrays ``(x, y)``, a
@@ -198,12 +205,19 @@ def fit(
     with ``resume`` the run in it goes on. ``progress`` is False for silence. ``devices``,
     ``nodes``, ``strategy`` and ``accelerator`` are Lightning's. Raises ArchError.
     """
-    own: Recipe | None = getattr(model, "recipe", None)
-    written: Written | None = getattr(model, "written", None)
+    fresh: Callable[[], nn.Module] | None = None
+    if isinstance(model, (str, os.PathLike, Specification)) or _is_graph(model):
+        fresh = partial(compile, model)
+        model = fresh()
+    elif not hasattr(model, "state_dict") or isinstance(model, type):
+        raise ArchError([_not_to_train(model)])
+    network = cast("nn.Module", model)
+    own: Recipe | None = getattr(network, "recipe", None)
+    written: Written | None = getattr(network, "written", None)
     chosen = recipe if recipe is not None else own
     if chosen is None:
         mistakes = written.mistakes if written else ()
-        raise ArchError(mistakes or [_no_recipe(type(model).__name__)])
+        raise ArchError(mistakes or [_no_recipe(type(network).__name__)])
     from archdsl.training.extras import need_extras
 
     need_extras(chosen)
@@ -212,7 +226,32 @@ def fit(
     place = Path(folder) if folder is not None else None
     options = {"folder": place, "resume": resume, "overwrite": overwrite, "progress": progress}
     root = written.folder if written else None
-    return fit_model(model, data, chosen, weights, _tell, root, **options, **machine)
+    return fit_model(network, data, chosen, weights, _tell, root, fresh, **options, **machine)
+
+
+def trained(folder: str | os.PathLike[str], /) -> Trained:
+    """What a run left in its folder: ``predict`` and ``evaluate``, and the ``network`` itself.
+
+    With its weights, its recipe, the scale of its inputs and the names of its classes; of an
+    ensemble, with all its members. Needs ``archdsl[train]``. Raises ArchError for a folder without
+    a finished run of ``archdsl train``.
+    """
+    from archdsl.training.extras import need_extras
+
+    need_extras()
+    from archdsl.training.runs import open_trained
+
+    return open_trained(Path(folder))
+
+
+def _not_to_train(model: object) -> Diagnostic:
+    kind = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+    return Diagnostic(
+        "bad-call",
+        f"fit trains a network, and this is {kind}",
+        help='fit(archdsl.compile("net.arch"), data), fit("net.arch", data), or any nn.Module with'
+        " recipe=",
+    )
 
 
 def _tell(text: str) -> None:
@@ -448,11 +487,6 @@ def split_target(text: str) -> tuple[str, str | None]:
     return (head, tail) if named else (text, None)
 
 
-def _least_batch(found: Graph) -> int:
-    arriving = types_into(found)
-    return max((outcome(op_of(found, n), arriving[n]).least_batch for n in found), default=1)
-
-
 def _ask_torch(*question: Any) -> Any:
     """What a module of torch.nn does to a shape; torch is imported when first asked."""
     from archdsl.backends import torch_probe
@@ -480,4 +514,5 @@ __all__ = [
     "recipe",
     "source",
     "summary",
+    "trained",
 ]

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from archdsl.diagnostics import ArchError, Diagnostic, Span, suggest
 from archdsl.ops.arguments import OpError
-from archdsl.ops.op import Op, Tensor, build, call_form, find, names
+from archdsl.ops.op import Op, Outcome, Tensor, build, call_form, find, names, outcome
 from archdsl.records import record
 
 if TYPE_CHECKING:
@@ -291,6 +291,11 @@ class Wiring:
         return _types_of(self.graph, self.sources)
 
     @cached_property
+    def outcomes(self) -> dict[str, Outcome]:
+        """What every layer makes of its inputs."""
+        return {node: outcome(op, self.types[node]) for node, op in self.ops.items()}
+
+    @cached_property
     def alive(self) -> set[str]:
         """The nodes that some output depends on."""
         return live_nodes(self.graph)
@@ -298,7 +303,10 @@ class Wiring:
     @cached_property
     def running(self) -> set[str]:
         """The nodes that run in evaluation."""
-        return live_nodes(self.graph, training=False)
+        nodes = self.graph.nodes(data=True)
+        if any(own.get("op") == "output" and _arguments(own).get("training") for _, own in nodes):
+            return live_nodes(self.graph, training=False)
+        return self.alive
 
 
 def diagnose(graph: Graph, node: str, problem: OpError) -> Diagnostic:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 
 from archdsl import techniques
 from archdsl.diagnostics import ArchError, Diagnostic, suggest
-from archdsl.ops.op import call_form, show_value, signature
+from archdsl.entry import as_markdown, entry, heading, page_entry, summary_line
+from archdsl.ops.op import call_form, show_value
 from archdsl.recipes import Recipe
 from archdsl.recipes.settings import SETTINGS, Setting
-from archdsl.reference import as_markdown, fill
 from archdsl.techniques.technique import Technique, find, kinds, names, registered
 
 _TITLES = {
@@ -51,10 +50,10 @@ This page is made from the registry (`make docs` writes it), and its examples ar
 
 def list_techniques() -> str:
     """Every technique with a line on it, by kind."""
-    width = max(len(_heading(cls)) for kind in _ordered() for cls in registered(kind))
+    width = max(len(heading(cls)) for kind in _ordered() for cls in registered(kind))
     parts = ["\n".join(["settings of a train block", *_setting_lines()])]
     for kind in _ordered():
-        rows = [f"  {_heading(cls):<{width}}  {_summary(cls)}" for cls in registered(kind)]
+        rows = [f"  {heading(cls):<{width}}  {summary_line(cls)}" for cls in registered(kind)]
         parts.append("\n".join([_TITLES[kind].lower(), *rows]))
     return "\n\n".join(parts) + "\n"
 
@@ -121,51 +120,13 @@ def _ordered() -> list[str]:
     return [kind for kind in _TITLES if kind in kinds()]
 
 
-def _heading(cls: type[Technique]) -> str:
-    return ", ".join((cls.name, *cls.aliases))
-
-
-def _doc(cls: type[Technique]) -> str:
-    return inspect.cleandoc(cls.__doc__ or "").replace("``", "`")
-
-
-def _summary(cls: type[Technique]) -> str:
-    return _doc(cls).partition("\n")[0]
-
-
 def _sections(cls: type[Technique]) -> Iterator[str]:
-    yield fill(call_form(cls), "", " " * (len(cls.name) + 1))
-    yield f"{_doc(cls)}"
-    if cls.aliases:
-        yield f"Also called {' and '.join(cls.aliases)}."
-    if signature(cls):
-        yield "\n".join(["Arguments", *_arguments(cls)])
+    yield from entry(cls, call_form(cls))
     if cls.example:
         yield f"Example ({cls.kind})\n  {cls.example}"
 
 
-def _arguments(cls: type[Technique]) -> Iterator[str]:
-    rows = []
-    for parameter in signature(cls):
-        default = "" if parameter.required else f" = {show_value(parameter.default) or 'none'}"
-        rows.append((f"{parameter.name}{default}", f"{parameter.doc}: {parameter.kind.words}"))
-    width = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        yield fill(text, f"  {name:<{width}}  ", " " * (width + 4))
-
-
 def _page_sections(cls: type[Technique]) -> Iterator[str]:
-    yield f"### {cls.name}"
-    yield f"```text\n{fill(call_form(cls), '', ' ' * (len(cls.name) + 1))}\n```"
-    yield as_markdown(_doc(cls))
-    if cls.aliases:
-        yield f"Also called {' and '.join(f'`{alias}`' for alias in cls.aliases)}."
-    if signature(cls):
-        rows = ["| argument | | takes |", "|---|---|---|"]
-        for parameter in signature(cls):
-            default = "" if parameter.required else f" = {show_value(parameter.default) or 'none'}"
-            meaning = as_markdown(f"{parameter.doc} | {parameter.kind.words}")
-            rows.append(f"| `{parameter.name}{default}` | {meaning} |")
-        yield "\n".join(rows)
+    yield from page_entry(cls, call_form(cls))
     if cls.example:
         yield f"Such as `{cls.example}`."

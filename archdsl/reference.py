@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-import textwrap
 from collections.abc import Iterator
 
 from archdsl.diagnostics import ArchError, Diagnostic, suggest
-from archdsl.ops.op import Op, call_form, find_public, names, registered, show_value, signature
-
-_WIDTH = 88
-
+from archdsl.entry import as_markdown, entry, heading, page_entry, summary_line
+from archdsl.ops.op import Op, call_form, find_public, names, registered, signature
 
 _PAGE = """\
 # The layers
@@ -28,10 +23,10 @@ This page is made from the registry (`make docs` writes it), and its examples ar
 def list_layers() -> str:
     """Every layer with a line on it, by family."""
     families = _families()
-    width = max(len(_heading(cls)) for family in families.values() for cls in family)
+    width = max(len(heading(cls)) for family in families.values() for cls in family)
     parts = []
     for family in sorted(families):
-        rows = [f"  {_heading(cls):<{width}}  {_summary(cls)}" for cls in families[family]]
+        rows = [f"  {heading(cls):<{width}}  {summary_line(cls)}" for cls in families[family]]
         parts.append("\n".join([family, *rows]))
     return "\n\n".join(parts) + "\n"
 
@@ -55,12 +50,7 @@ def describe_layer(name: str) -> str:
 
 
 def _sections(cls: type[Op]) -> Iterator[str]:
-    yield fill(_form(cls), "", " " * (len(cls.name) + 1))
-    yield inspect.cleandoc(cls.__doc__ or "").replace("``", "`")
-    if cls.aliases:
-        yield f"Also called {' and '.join(cls.aliases)}."
-    if signature(cls):
-        yield "\n".join(["Arguments", *_arguments(cls)])
+    yield from entry(cls, _form(cls))
     inputs = _inputs(cls)
     if inputs:
         yield f"Inputs\n  {inputs}"
@@ -75,16 +65,6 @@ def _form(cls: type[Op]) -> str:
     return form.replace("(", "(a, b, …, ", 1) if signature(cls) else f"{form}(a, b, …)"
 
 
-def _arguments(cls: type[Op]) -> Iterator[str]:
-    rows = []
-    for parameter in signature(cls):
-        default = "" if parameter.required else f" = {show_value(parameter.default)}"
-        rows.append((f"{parameter.name}{default}", f"{parameter.doc}: {parameter.kind.words}"))
-    width = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        yield fill(text, f"  {name:<{width}}  ", " " * (width + 4))
-
-
 def _inputs(cls: type[Op]) -> str:
     """How a layer is given its tensors, where that is not `it` alone."""
     if cls.source:
@@ -97,21 +77,6 @@ def _inputs(cls: type[Op]) -> str:
     further = [f"{name} = …" for name in cls.inputs[1:split]]
     optional = [f"{name} = … (optional)" for name in cls.inputs[max(split, 1) :]]
     return f"{cls.inputs[0]} is `it`; by name: {', '.join([*further, *optional])}"
-
-
-def _heading(cls: type[Op]) -> str:
-    return ", ".join((cls.name, *cls.aliases))
-
-
-def _summary(cls: type[Op]) -> str:
-    return inspect.cleandoc(cls.__doc__ or "").partition("\n")[0].replace("``", "`")
-
-
-def fill(text: str, first: str, further: str) -> str:
-    """The text in lines, none of them begun or ended by an equals sign."""
-    kept = text.replace(" = ", "\0=\0")
-    lines = textwrap.fill(kept, _WIDTH, initial_indent=first, subsequent_indent=further)
-    return lines.replace("\0", " ")
 
 
 # The same as a page ---------------------------------------------------------------
@@ -133,25 +98,8 @@ def layers_page() -> str:
 
 
 def _page_sections(cls: type[Op]) -> Iterator[str]:
-    yield f"### {cls.name}"
-    yield f"```text\n{fill(_form(cls), '', ' ' * (len(cls.name) + 1))}\n```"
-    yield as_markdown(inspect.cleandoc(cls.__doc__ or "").replace("``", "`"))
-    if cls.aliases:
-        yield f"Also called {' and '.join(f'`{alias}`' for alias in cls.aliases)}."
-    if signature(cls):
-        rows = ["| argument | | takes |", "|---|---|---|"]
-        for parameter in signature(cls):
-            default = "" if parameter.required else f" = {show_value(parameter.default)}"
-            meaning = as_markdown(f"{parameter.doc} | {parameter.kind.words}")
-            rows.append(f"| `{parameter.name}{default}` | {meaning} |")
-        yield "\n".join(rows)
+    yield from page_entry(cls, _form(cls))
     if inputs := _inputs(cls):
         yield f"Inputs: {as_markdown(inputs)}."
     if cls.example:
         yield f"```arch fragment\ninput x: {cls.example_input}\n\n{cls.example}\n```"
-
-
-def as_markdown(text: str) -> str:
-    """The text with what Markdown would take for its own signs escaped, but for `code`."""
-    parts = re.split(r"(`[^`]*`)", text)
-    return "".join(p if p.startswith("`") else re.sub(r"([*<])", r"\\\1", p) for p in parts)

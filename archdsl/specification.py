@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.collector import collection_paused
 from archdsl.diagnostics import ArchError, Diagnostic, Label, Source, Span, suggest
-from archdsl.elaborate.expressions import Budget, evaluate
+from archdsl.elaborate.bounds import Budget
+from archdsl.elaborate.expressions import evaluate
 from archdsl.elaborate.hints import close
 from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.network import Elaborated, elaborate_network

@@ -18,17 +18,47 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import handwritten
 import torch
+from rows import Row, show
+from torch import nn
 
 import archdsl
+from archdsl.records import record
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = f"{ROOT / 'specs' / 'resnet.arch'}:resnet152"
 ROUNDS = 15
+FIRST_ROUNDS = 5
+FIRST_NOTE = (
+    "The first time, the source is written and Python compiles it; by hand it is there already."
+)
+
+
+@record(frozen=True)
+class Case:
+    """A network in both forms."""
+
+    title: str
+    name: str
+    by_hand: Callable[[], nn.Module]
+
+    @property
+    def target(self) -> str:
+        """Where the specification has it."""
+        return f"{ROOT / 'specs' / 'resnet.arch'}:{self.name}"
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Weights from the hand-written module, whose names are those of the specification."""
+        return dict(self.by_hand().state_dict())
+
+
+CASES = {
+    "resnet152": Case("ResNet-152", "resnet152", handwritten.resnet152),
+    "resnet20": Case("ResNet-20", "resnet20", handwritten.resnet20),
+}
 
 
 def in_turn(actions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -42,66 +72,62 @@ def in_turn(actions: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
     return seconds
 
 
-def show(what: str, hand: list[float], ours: list[float]) -> None:
-    """A row: both medians, their ratio, and how far the rounds' ratios lie apart."""
-    one, other = statistics.median(hand), statistics.median(ours)
+def row(what: str, hand: list[float], ours: list[float], note: str = "") -> Row:
+    """Both medians, their ratio, and how far the rounds' ratios lie apart."""
+    other, own = (1000 * statistics.median(seconds) for seconds in (hand, ours))
     ratios = sorted(a / b for a, b in zip(hand, ours, strict=True))
-    spread = f"{ratios[0]:.1f} to {ratios[-1]:.1f}"
-    print(f"{what:30}{one * 1000:8.0f} ms{other * 1000:8.0f} ms{one / other:8.2f}   ({spread})")
+    spread = (ratios[0], ratios[-1])
+    return Row(what, "PyTorch by hand", own, other, "ms", other / own, spread, note)
 
 
-def first_time(origin: str) -> float:
+def first_time(case: Case, origin: str) -> float:
     """The seconds that a process takes for its first module with weights."""
-    command = [sys.executable, __file__, "first", origin]
+    command = [sys.executable, __file__, "first", case.name, origin]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path}
     made = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     return float(made.stdout)
 
 
-def measure_first(origin: str) -> None:
+def measure_first(case: Case, origin: str) -> None:
     """Print what :func:`first_time` gives."""
-    state = handwritten.resnet152().state_dict() if origin == "hand" else _state()
-    graph = archdsl.graph(TARGET) if origin == "graph" else None
+    state = case.state()
+    graph = archdsl.graph(case.target) if origin == "graph" else None
     start = time.perf_counter()
     if origin == "hand":
-        handwritten.resnet152().load_state_dict(state)
+        case.by_hand().load_state_dict(state)
     else:
-        archdsl.compile(TARGET if graph is None else graph, weights=state)
+        archdsl.compile(case.target if graph is None else graph, weights=state)
     print(time.perf_counter() - start)
 
 
-def _state() -> dict[str, torch.Tensor]:
-    """Weights from the hand-written module, whose names are those of the specification."""
-    return dict(handwritten.resnet152().state_dict())
-
-
-def main(rounds: int) -> None:
-    """Measure and print."""
-    graph, state = archdsl.graph(TARGET), _state()
+def rows(case: Case = CASES["resnet152"], rounds: int = ROUNDS) -> Iterator[Row]:
+    """What building costs: initialized, with weights that follow, and the first time."""
+    graph, state = archdsl.graph(case.target), case.state()
     actions: dict[str, Callable[[], object]] = {
-        "hand": handwritten.resnet152,
+        "hand": case.by_hand,
         "ours": lambda: archdsl.compile(graph),
-        "hand, weights": lambda: handwritten.resnet152().load_state_dict(state),
+        "hand, weights": lambda: case.by_hand().load_state_dict(state),
         "ours, weights": lambda: archdsl.compile(graph, weights=state),
-        "ours, weights, text": lambda: archdsl.compile(TARGET, weights=state),
+        "ours, weights, text": lambda: archdsl.compile(case.target, weights=state),
     }
     in_turn(actions, 2)
     took = in_turn(actions, rounds)
-    print(f"{'ResNet-152':30}{'by hand':>11}{'archdsl':>11}{'times as fast':>16}")
-    show("initialized", took["hand"], took["ours"])
-    show("weights follow", took["hand, weights"], took["ours, weights"])
-    show("weights follow, from the text", took["hand, weights"], took["ours, weights, text"])
+    built = f"building {case.title}"
+    yield row(f"{built}, initialized", took["hand"], took["ours"])
+    hand = took["hand, weights"]
+    yield row(f"{built}, weights follow", hand, took["ours, weights"])
+    yield row(f"{built}, weights follow, from the text", hand, took["ours, weights, text"])
     first: dict[str, list[float]] = {"hand": [], "graph": [], "text": []}
-    for _ in range(min(rounds, 5)):
+    for _ in range(min(rounds, FIRST_ROUNDS)):
         for origin, seconds in first.items():
-            seconds.append(first_time(origin))
-    show("the first time, from a graph", first["hand"], first["graph"])
-    show("the first time, from the text", first["hand"], first["text"])
+            seconds.append(first_time(case, origin))
+    yield row(f"{built}, the first time, from a graph", first["hand"], first["graph"], FIRST_NOTE)
+    yield row(f"{built}, the first time, from the text", first["hand"], first["text"], FIRST_NOTE)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["first"]:
-        measure_first(sys.argv[2])
+        measure_first(CASES[sys.argv[2]], sys.argv[3])
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
+        show(rows(rounds=int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS))

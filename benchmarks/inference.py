@@ -4,32 +4,37 @@
 
 Time: the two sides take turns, and the ratio is the median over the rounds, so that what else the
 machine does falls on both. Forward is in evaluation mode under torch.inference_mode, at batch 1; a
-step of training is forward and backward at batch 8. Memory: what a step adds at its peak to a fresh
-process that holds the network. A ratio above 1 is in favour of archdsl. ``--freeze`` compiles
-too, which takes minutes.
+training step is forward and backward at batch 8. Memory: what the tensors of a batch of 8 hold at
+their peak. ``--freeze`` compiles too, which takes minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import resource
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import handwritten
 import torch
+from live_memory import peak_bytes
+from rows import Row, compare, show
 from torch import Tensor, nn
 
 import archdsl
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAST_MEMORY = 10  # megabytes: of less, the allocator's habits are most
+BY_HAND = "PyTorch by hand"
+SAME_NOTE = (
+    "One difference: by hand the ReLUs write in place, and in the compiled module they leave their"
+    " input as it is. archdsl.optimize has them write in place too."
+)
+CHANNELS_NOTE = (
+    "Channels-last helps convolutions with many channels, and those with few it may slow down."
+)
+LEAST_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Case:
     """A network in both forms; ``rounds`` are as many as give a stable median."""
 
     name: str
+    title: str
     target: str
     by_hand: Callable[[], nn.Module]
     size: int
@@ -47,9 +53,24 @@ class Case:
 CASES = {
     case.name: case
     for case in (
-        Case("resnet50", "resnet.arch:resnet50", handwritten.resnet50, 224, 30),
-        Case("densenet121", "densenet.arch:densenet121", handwritten.densenet121, 224, 30),
-        Case("resnet20", "resnet.arch:resnet20", handwritten.resnet20, 8, 1000, classes=10),
+        Case("resnet50", "ResNet-50", "resnet.arch:resnet50", handwritten.resnet50, 224, 30),
+        Case(
+            "densenet121",
+            "DenseNet-121",
+            "densenet.arch:densenet121",
+            handwritten.densenet121,
+            224,
+            30,
+        ),
+        Case(
+            "resnet20",
+            "ResNet-20 at 8×8",
+            "resnet.arch:resnet20",
+            handwritten.resnet20,
+            8,
+            1000,
+            classes=10,
+        ),
     )
 }
 
@@ -94,73 +115,84 @@ def training_step(model: nn.Module, x: Tensor, classes: int) -> Callable[[], Non
     return step
 
 
-def report(what: str, measured: tuple[float, float, float]) -> None:
-    """A line of the table."""
+def row(what: str, case: Case, measured: tuple[float, float, float], note: str = "") -> Row:
+    """A row from what :func:`times_faster` gives of by hand and archdsl."""
     ratio, one, other = measured
-    print(f"  {what:44} {one:9.2f} ms {other:9.2f} ms {ratio:6.2f} times", flush=True)
+    return Row(f"{what}, {case.title}", BY_HAND, other, one, "ms", ratio, None, note)
 
 
-def measure(case: Case, rounds: int, *, freeze: bool) -> None:
-    """Print the table of a network."""
-    by_hand, compiled = models(case)
-    x, batch = images(case, 1), images(case, 8)
-    print(f"{case.name}{'by hand':>49} {'archdsl':>12}")
+def forward_rows(
+    case: Case, by_hand: nn.Module, compiled: nn.Module, rounds: int, *, freeze: bool
+) -> Iterator[Row]:
+    """Forward in evaluation mode: as compiled, optimized, and frozen where that is asked for."""
+    x = images(case, 1)
     by_hand.eval()
     compiled.eval()
     with torch.inference_mode():
-        report("forward", times_faster(lambda: by_hand(x), lambda: compiled(x), rounds))
+        measured = times_faster(lambda: by_hand(x), lambda: compiled(x), rounds)
         optimized = archdsl.optimize(compiled, x)
-        report("forward, optimized", times_faster(lambda: by_hand(x), lambda: optimized(x), rounds))
+        better = times_faster(lambda: by_hand(x), lambda: optimized(x), rounds)
+    yield row("forward", case, measured, SAME_NOTE)
+    yield row("forward, optimized", case, better)
     if freeze:
         frozen = archdsl.optimize(compiled, x, freeze=True)
         with torch.no_grad():
-            report(
-                "forward, optimized and frozen",
-                times_faster(lambda: by_hand(x), lambda: frozen(x), rounds),
-            )
-    rounds = max(5, rounds // 4)
+            best = times_faster(lambda: by_hand(x), lambda: frozen(x), rounds)
+        yield row("forward, optimized and frozen", case, best)
+
+
+def training_rows(
+    case: Case, by_hand: nn.Module, compiled: nn.Module, rounds: int
+) -> Iterator[Row]:
+    """A step of training: as compiled, and with channels last, which by hand is not."""
+    batch = images(case, 8)
     step = training_step(by_hand, batch, case.classes)
     other = training_step(compiled, batch, case.classes)
-    report("step of training", times_faster(step, other, rounds))
+    yield row("training step", case, times_faster(step, other, rounds), SAME_NOTE)
     compiled.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     batch = batch.to(memory_format=torch.channels_last)
     other = training_step(compiled, batch, case.classes)
-    report("step of training, channels-last", times_faster(step, other, rounds))
-    for mode, what in (("forward", "forward"), ("train", "step of training")):
-        one, two = (peak_in_process(case, side, mode) for side in ("hand", "archdsl"))
-        if min(one, two) >= LEAST_MEMORY:
-            print(f"  {f'memory, {what}':44} {one:9.1f} MB {two:9.1f} MB {one / two:6.2f} times")
+    measured = times_faster(step, other, rounds)
+    yield row("training step, channels-last", case, measured, CHANNELS_NOTE)
 
 
-def peak_in_process(case: Case, side: str, mode: str) -> float:
-    """Megabytes that a step adds at its peak, in a process of its own."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(
-        [sys.executable, __file__, case.name, "--peak", side, mode],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    return float(done.stdout)
+def memory_rows(case: Case, by_hand: nn.Module, compiled: nn.Module) -> Iterator[Row]:
+    """What the tensors of a batch of 8 hold at their peak."""
+    batch = images(case, 8)
+    for what, measure in (
+        ("memory of forward", forward_peak),
+        ("memory of a training step", training_peak),
+    ):
+        hand, ours = (measure(model, batch, case.classes) for model in (by_hand, compiled))
+        yield compare(f"{what}, {case.title}", BY_HAND, ours, hand, "MB", SAME_NOTE)
 
 
-def print_peak(case: Case, side: str, mode: str) -> None:
-    """Run a step a few times, and print by how many megabytes the process grew at its peak."""
-    by_hand, compiled = models(case)
-    model = by_hand if side == "hand" else compiled
-    small = torch.randn(1, 3, 32, 32)
-    model.eval()(small)  # what torch loads when it first convolves is there before
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if mode == "train":
-        step = training_step(model, images(case, 8), case.classes)
-        for _ in range(3):
-            step()
-    else:
-        with torch.inference_mode():
-            for _ in range(3):
-                model(images(case, 8))
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+def forward_peak(model: nn.Module, batch: Tensor, classes: int) -> float:
+    """Megabytes in evaluation."""
+    model.eval()
+    with torch.no_grad():
+        return peak_bytes(lambda: model(batch)) / 1024**2
+
+
+def training_peak(model: nn.Module, batch: Tensor, classes: int) -> float:
+    """Megabytes forward and backward, the gradients with them."""
+    model.zero_grad(set_to_none=True)
+    return peak_bytes(training_step(model, batch, classes)) / 1024**2
+
+
+def rows(
+    cases: Iterable[Case] = tuple(CASES.values()),
+    rounds: int | None = None,
+    *,
+    frozen: Container[str] = CASES,
+) -> Iterator[Row]:
+    """The rows of every network; those named in ``frozen`` are compiled by torch too."""
+    for case in cases:
+        turns = rounds or case.rounds
+        by_hand, compiled = models(case)
+        yield from memory_rows(case, by_hand, compiled)
+        yield from forward_rows(case, by_hand, compiled, turns, freeze=case.name in frozen)
+        yield from training_rows(case, by_hand, compiled, max(min(turns, LEAST_ROUNDS), turns // 4))
 
 
 def main() -> None:
@@ -169,15 +201,10 @@ def main() -> None:
     asked.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(CASES))
     asked.add_argument("--freeze", action="store_true")
     asked.add_argument("--rounds", type=int)
-    asked.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     options = asked.parse_args()
     chosen = [CASES[name] for name in options.networks or CASES]
-    if options.peak:
-        print_peak(chosen[0], *options.peak)
-        return
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for case in chosen:
-        measure(case, options.rounds or case.rounds, freeze=options.freeze)
+    show(rows(chosen, options.rounds, frozen=CASES if options.freeze else ()))
 
 
 if __name__ == "__main__":

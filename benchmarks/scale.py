@@ -13,14 +13,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+from rows import Row, compare, show
 
 import archdsl
 from archdsl.backends.torch_source import generate
+from archdsl.records import record
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = (1_000, 10_000, 100_000)
+TELLING = SIZES[1:]
+NOTE = "Time grows a little faster than the layers."
 
 BLOCK = """\
 block unit(width) {
@@ -61,28 +66,56 @@ def measure(kind: str, layers: int) -> None:
     print(*(after - before for before, after in itertools.pairwise(times)), len(graph))
 
 
-def main(sizes: tuple[int, ...]) -> None:
-    """Measure every network at every size, and print the table."""
-    print(f"{'':12} {'layers':>8} {'parse':>8} {'graph':>8} {'source':>8} {'layers/s':>9}")
+@record(frozen=True)
+class Growth:
+    """A network of so many layers, and the seconds to its specification, graph and source."""
+
+    kind: str
+    layers: int
+    steps: tuple[float, ...]
+
+    @property
+    def speed(self) -> float:
+        """Layers a second."""
+        return self.layers / sum(self.steps)
+
+    def text(self) -> str:
+        """The line of it."""
+        shown = "".join(f"{step:7.2f} s" for step in self.steps)
+        return f"{self.kind:12} {self.layers:8,}{shown} {self.speed:9,.0f}"
+
+
+def grown(kind: str, size: int) -> Growth:
+    """A network of about this many layers, in a process of its own."""
+    command = [sys.executable, __file__, kind, str(size)]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path}
+    made = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    *steps, layers = made.stdout.split()
+    return Growth(kind, int(layers), tuple(map(float, steps)))
+
+
+def rows(sizes: Sequence[int] = TELLING, tell: Callable[[str], object] = str) -> Iterator[Row]:
+    """Layers a second of every size against the next smaller one: as fast, where growth is linear.
+
+    ``tell`` is given a line on every single network as it is measured.
+    """
     for kind in NETWORKS:
-        totals: dict[int, float] = {}
+        before: Growth | None = None
         for size in sizes:
-            command = [sys.executable, __file__, kind, str(size)]
-            path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-            made = subprocess.run(
-                command,
-                check=True,
-                capture_output=True,
-                text=True,
-                env={**os.environ, "PYTHONPATH": path},
-            )
-            *steps, layers = map(float, made.stdout.split())
-            totals[size] = sum(steps)
-            shown = "".join(f"{step:7.2f} s" for step in steps)
-            print(f"{kind:12} {layers:8,.0f}{shown} {layers / totals[size]:9,.0f}")
-        for small, large in itertools.pairwise(sizes):
-            ratio = totals[large] / totals[small]
-            print(f"{kind:12} {large:,} layers take {ratio:.1f} times as long as {small:,}")
+            measured = grown(kind, size)
+            tell(measured.text())
+            if before is not None:
+                what = f"text to source, {size:,} layers, {kind}"
+                against = f"the same with {sizes[sizes.index(size) - 1]:,} layers"
+                yield compare(what, against, measured.speed, before.speed, "layers/s", NOTE)
+            before = measured
+
+
+def main(sizes: tuple[int, ...]) -> None:
+    """Measure every network at every size, and print the steps, and how the sizes compare."""
+    print(f"{'':12} {'layers':>8} {'parse':>8} {'graph':>8} {'source':>8} {'layers/s':>9}")
+    show(list(rows(sizes, print)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 By hand: a plain PyTorch loop over a DataLoader of tensors in memory, doing the same mathematics.
 The two sides take turns, an epoch each in one process, and the ratio is the median over the pairs,
-so that what else the machine does falls on both. A ratio above 1 is what archdsl costs more.
+so that what else the machine does falls on both.
 ``--start`` measures from the start of the process to the end of the first step instead.
 """
 
@@ -15,14 +15,15 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from handwritten_loop import ByHand
 from lightning.pytorch import Callback, LightningModule, Trainer
+from rows import Row, compare, show
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
 
 import archdsl
 from archdsl.compiler import Target, recipe
@@ -31,6 +32,12 @@ from archdsl.training.trainer import RunSettings, fit, make_trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 WARM_UP = 3  # pairs that are not counted
+STARTS = 5
+BY_HAND = "a loop by hand"
+STEP_NOTE = (
+    "Lightning's loop and its callbacks cost a fixed time a step, which small networks show."
+)
+START_NOTE = "These are the imports: a loop by hand needs torch, a run needs Lightning as well."
 
 DIGITS = """
 network digits {
@@ -46,6 +53,7 @@ SETTINGS = {"loss": "cross_entropy", "optimizer": "sgd(lr = 0.05, momentum = 0.9
 class Case:
     """A network, its data, and how many pairs of epochs give a stable median."""
 
+    title: str
     specification: str
     samples: int
     shape: tuple[int, ...]
@@ -59,8 +67,8 @@ class Case:
 
 
 CASES = {
-    "digits": Case(DIGITS, 1797, (1, 8, 8), 64, 120),
-    "resnet20": Case(f"{ROOT}/specs/resnet.arch:resnet20", 256, (3, 32, 32), 32, 25),
+    "digits": Case("the digits' network", DIGITS, 1797, (1, 8, 8), 64, 120),
+    "resnet20": Case("ResNet-20", f"{ROOT}/specs/resnet.arch:resnet20", 256, (3, 32, 32), 32, 25),
 }
 
 
@@ -76,28 +84,6 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for part in torch.split(torch.randperm(len(self.x)), self.size):
             yield self.x.index_select(0, part), self.y.index_select(0, part)
-
-
-class ByHand:
-    """The same, as people write it."""
-
-    def __init__(self, network: nn.Module, x: Tensor, y: Tensor, batch: int) -> None:
-        self.network = network
-        self.optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
-        self.loader = DataLoader(TensorDataset(x, y), batch_size=batch, shuffle=True)
-
-    def epoch(self) -> float:
-        """Train for an epoch: the mean loss."""
-        self.network.train()
-        total, count = torch.zeros(()), 0
-        for x, y in self.loader:
-            self.optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(self.network(x), y)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            total += loss.detach() * len(y)
-            count += len(y)
-        return float(total / count)
 
 
 class Turns(Callback):
@@ -136,8 +122,8 @@ def data_of(case: Case) -> tuple[Tensor, Tensor]:
     return x, torch.randint(10, (case.samples,), generator=made)
 
 
-def measure(case: Case, epochs: int) -> tuple[float, float, float]:
-    """The median ratio, and the median milliseconds of a step by hand and by archdsl."""
+def measure(case: Case, epochs: int) -> Row:
+    """A step of training: the median ratio of the pairs, and the medians of both sides."""
     x, y = data_of(case)
     turns = Turns(ByHand(network_of(case), x, y, case.batch))
     run = RunSettings(epochs=epochs + WARM_UP, accelerator="cpu", progress=False)
@@ -148,29 +134,43 @@ def measure(case: Case, epochs: int) -> tuple[float, float, float]:
     by_hand, ours = (
         1000 * statistics.median(pair[i] for pair in pairs) / len(batches) for i in (0, 1)
     )
-    return ratio, by_hand, ours
+    what = f"a step of archdsl train, {case.title}"
+    return Row(what, BY_HAND, ours, by_hand, "ms", 1 / ratio, None, STEP_NOTE)
 
 
-def first_step(side: str) -> None:
+def first_step() -> None:
     """One step, in this process: what ``--start`` times from outside."""
     case = CASES["digits"]
     x, y = (part[: case.batch] for part in data_of(case))
-    if side == "hand":
-        ByHand(network_of(case), x, y, case.batch).epoch()
-        return
     run = RunSettings(epochs=1, accelerator="cpu", progress=False)
     fit(make_trainer(run), module_of(case), Batches(x, y, case.batch))
 
 
-def time_start(rounds: int = 5) -> None:
-    """Seconds from the command to the end of the first step."""
-    for side, what in (("hand", "by hand"), ("archdsl", "archdsl")):
-        seconds = []
-        for _ in range(rounds):
+def time_start(rounds: int = STARTS) -> Row:
+    """Seconds from the start of a process to the end of its first step."""
+    commands = ([str(ROOT / "benchmarks" / "handwritten_loop.py")], [__file__, "--first"])
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for command, taken in zip(commands, seconds, strict=True):
             start = time.perf_counter()
-            subprocess.run([sys.executable, __file__, "--first", side], check=True)
-            seconds.append(time.perf_counter() - start)
-        print(f"  to the first step, {what:9} {statistics.median(seconds):5.2f} s", flush=True)
+            subprocess.run([sys.executable, *command], check=True, capture_output=True)
+            taken.append(time.perf_counter() - start)
+    hand, ours = (statistics.median(taken) for taken in seconds)
+    return compare("from the start to the first step", BY_HAND, ours, hand, "s", START_NOTE)
+
+
+def rows(
+    cases: Iterable[Case] = tuple(CASES.values()), epochs: int | None = None, starts: int = STARTS
+) -> Iterator[Row]:
+    """A step of every network, and how long the first one takes. On one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for case in cases:
+            yield measure(case, epochs or case.epochs)
+    finally:
+        torch.set_num_threads(threads)
+    yield time_start(starts)
 
 
 def main() -> None:
@@ -180,20 +180,17 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="pairs of epochs (by default as many as needed)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--start", action="store_true", help="time to the first step")
-    parser.add_argument("--first", choices=["hand", "archdsl"], help=argparse.SUPPRESS)
+    parser.add_argument("--first", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.first:
-        first_step(given.first)
+        first_step()
         return
     if given.start:
-        time_start()
+        show([time_start()])
         return
-    print(f"  {'a step of training':20} {'by hand':>12} {'archdsl':>12} {'ratio':>8}")
-    for name in given.networks or CASES:
-        case = CASES[name]
-        ratio, by_hand, ours = measure(case, given.epochs or case.epochs)
-        print(f"  {name:20} {by_hand:9.2f} ms {ours:9.2f} ms {ratio:8.3f}", flush=True)
+    chosen = [CASES[name] for name in given.networks or CASES]
+    show(measure(case, given.epochs or case.epochs) for case in chosen)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from archdsl.backends.torch_source import generate
 from archdsl.commands import check as command
 from archdsl.diagnostics import Diagnostic, render
 from archdsl.dims import evaluate, symbols
-from archdsl.elaborate import body, context, expressions
+from archdsl.elaborate import body, bounds, context, functions
 from archdsl.graph import Graph
 from archdsl.ops import arguments
 from archdsl.ops.op import registered
@@ -41,8 +41,9 @@ from archdsl.specification import (
     load,
     std_sources,
 )
-from archdsl.syntax import expected, parser
+from archdsl.syntax import parser
 from archdsl.syntax.ast import Definition
+from archdsl.syntax.words import RESERVED
 from archdsl.zoo import ZooFile, find_zoo, zoo_files
 from tests.soundness.running import Accepted, run
 
@@ -278,9 +279,9 @@ def test_the_limits_are_those_of_the_program() -> None:
         str(DEEPEST_IMPORT),
         str(body.DEEPEST_BODY),
         str(parser.BRACKET_LIMIT),
-        str(expressions.MOST_STEPS),
-        str(expressions.LONGEST_LIST),
-        f"2 ** {expressions.LARGEST_NUMBER.bit_length() - 1}",
+        str(bounds.MOST_STEPS),
+        str(bounds.LONGEST_LIST),
+        f"2 ** {bounds.LARGEST_NUMBER.bit_length() - 1}",
         f"2 ** {(arguments.LARGEST + 1).bit_length() - 1} - 1",
         f"{LARGEST_FILE // 2**20} MB",
     ]
@@ -290,10 +291,10 @@ def test_the_words_and_functions_are_those_of_the_program() -> None:
     page = LANGUAGE.read_text(encoding="utf-8")
     words = re.search(r"^No name at all: (.+?)\.$", page, re.MULTILINE | re.DOTALL)
     assert words
-    assert set(re.findall(r"`(\w+)`", words[1])) == expected.RESERVED
-    functions = re.search(r"^The functions are (.+?)\.", page, re.MULTILINE | re.DOTALL)
-    assert functions
-    assert set(re.findall(r"`(\w+)`", functions[1])) == set(expressions.FUNCTIONS)
+    assert set(re.findall(r"`(\w+)`", words[1])) == RESERVED
+    named = re.search(r"^The functions are (.+?)\.", page, re.MULTILINE | re.DOTALL)
+    assert named
+    assert set(re.findall(r"`(\w+)`", named[1])) == set(functions.FUNCTIONS)
 
 
 def test_every_block_of_std_is_named() -> None:

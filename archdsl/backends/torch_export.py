@@ -16,10 +16,19 @@ from torch import Tensor, nn
 from archdsl.backends.torch_module import make_module
 from archdsl.conditions import Solution
 from archdsl.diagnostics import ArchError, Diagnostic
-from archdsl.dims import evaluate, show, symbols
-from archdsl.graph import Graph, inputs_of, type_of
+from archdsl.dims import Dim, Size, evaluate, show, symbol, symbols
+from archdsl.graph import (
+    Graph,
+    Source,
+    connect,
+    in_order,
+    inputs_of,
+    new_graph,
+    type_of,
+    types_into,
+)
 from archdsl.ops.op import Tensor as TensorType
-from archdsl.passes.shapes import conditions_of, input_types, output_types
+from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
 
 LARGEST = 2**31 - 2**24  # what a protobuf holds, with room for the graph beside the weights
 _TRACED_BATCH = 2  # torch.export takes a size of 1 for one that never changes
@@ -37,24 +46,29 @@ def export_onnx(
     _need_steps(graph)
     module = make_module(graph, weights=weights).eval()
     _need_room(module)
-    types = input_types(graph)
-    sizes = _example_sizes(conditions_of(graph), types.values())
-    examples = tuple(_example(kind, sizes) for kind in types.values())
     names = [n for n in output_types(graph) if not _in_training(graph, n)]
     try:
-        with _quiet():
-            program: Any = torch.onnx.export(
-                module,
-                examples,
-                dynamo=True,
-                verbose=False,
-                input_names=list(types),
-                output_names=names,
-                dynamic_shapes=tuple(_open_sizes(kind) for kind in types.values()),
-            )
-            data: bytes = program.model_proto.SerializeToString()
+        return _write(graph, module, names)
     except Exception as problem:  # whatever the exporter's passes raise
         raise _failed(graph, problem) from problem
+
+
+def _write(graph: Graph, module: nn.Module, outputs: list[str]) -> bytes:
+    types = input_types(graph)
+    sizes = _example_sizes(conditions_of(graph), types.values())
+    if sizes:
+        _open_pools(module)
+    with _quiet():
+        program: Any = torch.onnx.export(
+            module,
+            tuple(_example(kind, sizes) for kind in types.values()),
+            dynamo=True,
+            verbose=False,
+            input_names=list(types),
+            output_names=outputs,
+            dynamic_shapes=tuple(_open_sizes(kind) for kind in types.values()),
+        )
+        data: bytes = program.model_proto.SerializeToString()
     return data
 
 
@@ -125,6 +139,66 @@ def _example(kind: TensorType, sizes: Mapping[str, int]) -> Tensor:
     return torch.zeros(shape, dtype=torch.int64)
 
 
+_ADAPTIVE = (
+    nn.AdaptiveAvgPool1d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveAvgPool3d,
+    nn.AdaptiveMaxPool1d,
+    nn.AdaptiveMaxPool2d,
+    nn.AdaptiveMaxPool3d,
+)
+
+
+def _open_pools(module: nn.Module) -> None:
+    """Put pools for any size in the place of torch's adaptive ones.
+
+    ONNX has none of these, and torch writes them for the size at which it traces alone: run at
+    another, the file would give other numbers, or none.
+    """
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, _ADAPTIVE) and _parts(child) - {1, None}:
+                setattr(parent, name, _OpenPool(child))
+
+
+def _parts(pool: nn.Module) -> set[int | None]:
+    size: Any = pool.output_size
+    return {*size} if isinstance(size, tuple) else {size}
+
+
+class _OpenPool(nn.Module):
+    """Adaptive pooling as sums or maxima over masks, which are made from the size itself.
+
+    Part i of n of a size L holds the positions from floor(i·L/n) to ceil((i + 1)·L/n), as in
+    torch's ATen/native/AdaptivePooling.h. One axis is pooled after another.
+    """
+
+    def __init__(self, pool: nn.Module) -> None:
+        super().__init__()
+        self.axes = int(type(pool).__name__[-2])
+        self.largest = "Max" in type(pool).__name__
+        wanted: Any = pool.output_size
+        self.output_size = wanted if isinstance(wanted, tuple) else (wanted,) * self.axes
+
+    def forward(self, x: Tensor) -> Tensor:
+        for axis, parts in enumerate(self.output_size, -self.axes):
+            if parts == 1:
+                x = x.amax(axis, keepdim=True) if self.largest else x.mean(axis, keepdim=True)
+            elif parts is not None:
+                x = self._pooled(x.movedim(axis, -1), parts).movedim(-1, axis)
+        return x
+
+    def _pooled(self, x: Tensor, parts: int) -> Tensor:
+        size = x.shape[-1]
+        place = torch.arange(size, device=x.device)
+        part = torch.arange(parts, device=x.device).unsqueeze(1)
+        inside = (place * parts >= part * size - parts + 1) & (place * parts < (part + 1) * size)
+        if self.largest:
+            return x.unsqueeze(-2).masked_fill(~inside, float("-inf")).amax(-1)
+        weight = inside.to(x.dtype)
+        return x @ (weight / weight.sum(1, keepdim=True)).T
+
+
 def _open_sizes(kind: TensorType) -> dict[int, str]:
     """The axes whose size is left open, with its name."""
     free = {i: show(size) for i, size in enumerate(kind.dims, 1) if symbols(size)}
@@ -160,14 +234,65 @@ def _failed(graph: Graph, problem: Exception) -> ArchError:
         cause = cause.__cause__
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     said = tuple(line[:300] for line in lines[:3]) or (type(cause).__name__,)
+    notes = tuple(f"torch says: {line}" for line in said)
     name = graph.graph.get("name") or "the network"
+    help = "if this is of a free size, give it a number in the input"
+    node = _culprit(graph)
+    if node is None:
+        message = f"torch cannot write {name} as ONNX"
+        return ArchError([Diagnostic("onnx-failed", message, notes=notes, help=help)])
+    data = graph.nodes[node]
+    taken = ", ".join(str(kind) for kind in types_into(graph)[node])
     return ArchError(
         [
             Diagnostic(
                 "onnx-failed",
-                f"torch cannot write {name} as ONNX",
-                notes=tuple(f"torch says: {line}" for line in said),
-                help="if this is of a free size, give it a number in the input",
+                f"torch cannot write {name} as ONNX: not the layer {data['op']}, of {taken}",
+                span=data.get("span"),
+                notes=(f"at node {node}", *notes),
+                calls=tuple(str(call) for call in reversed(data.get("calls") or ())),
+                help=help,
             )
         ]
     )
+
+
+def _culprit(graph: Graph) -> str | None:
+    """The first layer that cannot be written alone either, each kind of layer tried once."""
+    tried: set[tuple[str, str, tuple[TensorType, ...]]] = set()
+    taken = types_into(graph)
+    for node in in_order(graph):
+        data = graph.nodes[node]
+        key = (data["op"], repr(sorted(data["args"].items())), taken[node])
+        if data["op"] in {"input", "output"} or data.get("loop") is not None or key in tried:
+            continue
+        if not taken[node] or any(kind.batch != "free" for kind in taken[node]):
+            continue
+        tried.add(key)
+        try:
+            alone = _alone(graph, node, taken[node])
+        except ArchError:
+            continue  # it needs its neighbours
+        try:
+            _write(alone, make_module(alone).eval(), list(output_types(alone)))
+        except Exception:  # noqa: BLE001  # whatever the exporter's passes raise
+            return node
+    return None
+
+
+def _alone(graph: Graph, node: str, taken: tuple[TensorType, ...]) -> Graph:
+    """A network of this layer, with inputs of its own; each size that is free has a new name."""
+    alone = new_graph("alone")
+    fresh: dict[Size, Dim] = {}
+    for i, kind in enumerate(taken):
+        dims = tuple(
+            size if isinstance(size, int) else fresh.setdefault(size, symbol(f"S{len(fresh)}"))
+            for size in kind.dims
+        )
+        prefix = {} if kind.dtype == "float" else {"dtype": kind.dtype}
+        alone.add_node(f"x{i}", op="input", args={"sizes": dims, **prefix})
+    alone.add_node("layer", op=graph.nodes[node]["op"], args=graph.nodes[node]["args"])
+    connect(alone, "layer", [Source(f"x{i}") for i in range(len(taken))])
+    alone.add_node("output", op="output", args={})
+    connect(alone, "output", [Source("layer")])
+    return infer_shapes(alone)

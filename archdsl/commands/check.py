@@ -65,7 +65,8 @@ class _Check:
         self.settings = settings
         self.as_json = as_json
         self.messages = Messages()
-        self.networks: list[dict[str, Any]] = []
+        self.networks: list[dict[str, Any]] = []  # for a document alone
+        self.checked = 0
         self.begun = False
 
     def check(self, text: str) -> int:
@@ -87,8 +88,8 @@ class _Check:
             echo_json({"networks": self.networks, **self.messages.as_dict()})
         elif self.messages.summary() and self.begun:
             click.echo(self.messages.summary())
-        elif len(self.networks) > 1:
-            click.echo(f"{len(self.networks)} networks, no errors")
+        elif self.checked > 1:
+            click.echo(f"{self.checked} networks, no errors")
 
     def _check(self, target: Target) -> None:
         spec = target.specification
@@ -99,7 +100,9 @@ class _Check:
         for network in chosen:
             made = report(target.elaborate(network))
             self._tell(made.diagnostics)
-            self.networks.append(_as_dict(spec.name, network, made))
+            self.checked += 1
+            if self.as_json:
+                self.networks.append(_as_dict(spec.name, network, made))
             self._say(describe(network, made))
         if target.network is None:
             self._say(*_unchecked(target, chosen))

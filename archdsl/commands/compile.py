@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from archdsl.commands.examples import examples
 from archdsl.commands.messages import CLEAN, SPECIFICATION_AT_FAULT, call_error, json_option, tell
-from archdsl.commands.target import complete_file, open_target, set_option
-from archdsl.compiler import split_target
+from archdsl.commands.target import (
+    checked_graph,
+    complete_file,
+    set_option,
+    spare_the_specification,
+)
 from archdsl.graph import Graph
 from archdsl.output import write_file
 
@@ -49,6 +51,13 @@ from archdsl.output import write_file
     help="With the train block, as a script that trains the network on an .npz file."
     " It needs torch and lightning, and kornia where images are augmented.",
 )
+@click.option(
+    "name",
+    "--recipe",
+    metavar="NAME",
+    help="Which train block, for --with-training, where a network has several; else the one"
+    " without a name.",
+)
 @json_option
 def compile_command(
     target: str,
@@ -57,6 +66,7 @@ def compile_command(
     form: str,
     weights: str | None,
     training: bool,
+    name: str | None,
 ) -> int:
     """Write a network as PyTorch source, or as an ONNX file.
 
@@ -69,13 +79,15 @@ def compile_command(
         raise call_error("ONNX is no text for a terminal", help="say where to: -o network.onnx")
     if form != "onnx" and weights is not None:
         raise call_error("source has no weights in it", help="--weights goes with --format onnx")
+    if name is not None and not training:
+        raise call_error("--recipe chooses a train block", help="it goes with --with-training")
     if output is not None and output != "-":
         spare_the_specification(target, output)
     graph = checked_graph(target, settings)
     if graph is None:
         return SPECIFICATION_AT_FAULT
     if training:
-        script = _script(graph)
+        script = _script(graph, name)
         if script is None:
             return SPECIFICATION_AT_FAULT
         content: str | bytes = script
@@ -88,33 +100,18 @@ def compile_command(
     return CLEAN
 
 
-def checked_graph(text: str, settings: tuple[str, ...]) -> Graph | None:
-    """The graph of the network that is named, or None; what there is to say of it is said."""
-    target = open_target(text, settings)
-    found = target.elaborate(target.only())
-    tell(found.diagnostics)
-    return None if found.failed else found.graph
-
-
-def spare_the_specification(target: str, output: str) -> None:
-    """Refuse to write over the file that is read."""
-    path = Path(split_target(target)[0])
-    if path.exists() and Path(output).exists() and path.samefile(output):
-        raise call_error(f"{output} is the specification itself", help="write to another file")
-
-
 def _source(graph: Graph) -> str:
     from archdsl.backends.torch_source import generate
 
     return generate(graph).text
 
 
-def _script(graph: Graph) -> str | None:
+def _script(graph: Graph, name: str | None) -> str | None:
     """The network with its training, or None; what there is to say of its recipe is said."""
     from archdsl.backends.torch_source import generate
     from archdsl.backends.torch_training.script import generate_script
 
-    recipe, diagnostics = graph.graph["vary"].specification.recipe(graph)
+    recipe, diagnostics = graph.graph["vary"].specification.recipe(graph, name)
     tell(diagnostics)
     if recipe is None:
         if not diagnostics:

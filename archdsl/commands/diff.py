@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import click
 
 from archdsl.backends.diff_text import Sign, diff_data, diff_lines, diff_markdown
-from archdsl.commands.compile import spare_the_specification
-from archdsl.commands.draw import chosen_format, content_of
 from archdsl.commands.examples import examples
 from archdsl.commands.messages import (
     CLEAN,
@@ -17,10 +15,22 @@ from archdsl.commands.messages import (
     call_error,
     echo_json,
     json_option,
-    tell,
+)
+from archdsl.commands.pictures import (
+    chosen_format,
+    content_of,
+    depth_option,
+    output_option,
+    theme_option,
 )
 from archdsl.commands.sizes import parse_sizes, sizes_for, sizes_option
-from archdsl.commands.target import Target, complete_file, parse_settings, set_option
+from archdsl.commands.target import (
+    Target,
+    complete_file,
+    parse_settings,
+    set_option,
+    spare_the_specification,
+)
 from archdsl.compiler import open_specification, split_target
 from archdsl.graph import Graph
 from archdsl.output import write_file
@@ -68,28 +78,11 @@ _STYLES: dict[Sign, dict[str, object]] = {
     help="How to say it.",
 )
 @click.option("--unfold", is_flag=True, help="A line for every change, though it is made often.")
-@click.option(
-    "output",
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FILE",
-    help="Draw both as one picture too; the ending says in which format: .svg, .png, .pdf, .dot.",
+@output_option(
+    "Draw both as one picture too; the ending says in which format: .svg, .png, .pdf, .dot."
 )
-@click.option(
-    "depth",
-    "--depth",
-    type=click.IntRange(min=1),
-    help="Of the picture: how many levels to show; 1 opens no block.",
-)
-@click.option(
-    "theme",
-    "--theme",
-    type=click.Choice(["light", "dark"]),
-    default="light",
-    show_default=True,
-    help="Of the picture: the colours.",
-)
+@depth_option("Of the picture: how many levels to show; 1 opens no block.")
+@theme_option("light", "dark", help="Of the picture: the colours.")
 @click.option("--exit-code", is_flag=True, help="End with 1 where the two are not the same.")
 @json_option
 def diff_command(
@@ -129,7 +122,7 @@ def diff_command(
         _open(target_a, (*settings, *settings_a), specifications),
         _open(target_b or target_a, (*settings, *settings_b), specifications),
     ]
-    a, b = (side.graph() for side in sides)
+    a, b = (side.target.graph() for side in sides)
     if a is None or b is None:
         return SPECIFICATION_AT_FAULT
     found = compare(a, b, sizes_for([a, b], counted_at))
@@ -161,12 +154,6 @@ class _Side:
     @property
     def network(self) -> str:
         return self.target.only()
-
-    def graph(self) -> Graph | None:
-        """The checked graph, or None; what there is to say of it is said."""
-        found = self.target.elaborate(self.network)
-        tell(found.diagnostics)
-        return None if found.failed else found.graph
 
 
 def _open(text: str, settings: tuple[str, ...], specifications: dict[str, Specification]) -> _Side:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from archdsl.commands.compile import checked_graph, spare_the_specification
 from archdsl.commands.examples import examples
 from archdsl.commands.messages import (
     CLEAN,
@@ -13,13 +12,25 @@ from archdsl.commands.messages import (
     call_error,
     json_option,
 )
+from archdsl.commands.pictures import (
+    chosen_format,
+    content_of,
+    depth_option,
+    output_option,
+    theme_option,
+)
 from archdsl.commands.sizes import parse_sizes
-from archdsl.commands.target import complete_file, set_option
+from archdsl.commands.target import (
+    checked_graph,
+    complete_file,
+    set_option,
+    spare_the_specification,
+)
 from archdsl.diagnostics import ArchError
 from archdsl.graph import Graph
 from archdsl.output import write_file
 from archdsl.passes.free_sizes import choose_sizes
-from archdsl.picture import FORMATS, Picture, form_of
+from archdsl.picture import FORMATS, Picture
 
 
 @click.command(
@@ -34,14 +45,7 @@ from archdsl.picture import FORMATS, Picture, form_of
 )
 @click.argument("target", shell_complete=complete_file, metavar="FILE[:NETWORK]")
 @set_option
-@click.option(
-    "output",
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FILE",
-    help="Where to write to; its ending says in which format. Without it, NETWORK.svg here.",
-)
+@output_option("Where to write to; its ending says in which format. Without it, NETWORK.svg here.")
 @click.option(
     "form",
     "--format",
@@ -56,12 +60,7 @@ from archdsl.picture import FORMATS, Picture, form_of
     show_default=True,
     help="Layers and what flows between them, or feature maps as boxes to scale.",
 )
-@click.option(
-    "depth",
-    "--depth",
-    type=click.IntRange(min=1),
-    help="How many levels to show; 1 opens no block. Without it, as many as one can read.",
-)
+@depth_option("How many levels to show; 1 opens no block. Without it, as many as one can read.")
 @click.option(
     "unfold", "--unfold", is_flag=True, help="Draw repeated blocks one by one, not as ×N."
 )
@@ -74,12 +73,10 @@ from archdsl.picture import FORMATS, Picture, form_of
     show_default=True,
     help="From top to bottom, or as a U; auto draws a unet as a U.",
 )
-@click.option(
-    "theme",
-    "--theme",
-    type=click.Choice(["auto", "light", "dark"]),
-    default="auto",
-    show_default=True,
+@theme_option(
+    "auto",
+    "light",
+    "dark",
     help="The colours; auto is light, and in a page what the reader's system prefers.",
 )
 @click.option(
@@ -149,24 +146,3 @@ def _sizes(graph: Graph, given: dict[str, int]) -> dict[str, int]:
         return choose_sizes(graph, given) if given else {}
     except ArchError as error:
         raise CallError(error.diagnostics) from None
-
-
-def chosen_format(output: str | None, form: str | None) -> str:
-    """The format that is asked for: by name, by the file's ending, or SVG."""
-    if form is not None:
-        return form
-    if output is None or output == "-":
-        return "svg"
-    try:
-        return form_of(output)
-    except ArchError as error:
-        raise CallError(error.diagnostics) from None
-
-
-def content_of(picture: Picture, form: str) -> bytes:
-    """The picture's bytes. What is wrong now is wrong with the call: the network is sound."""
-    try:
-        content = picture.content(form)
-    except ArchError as error:
-        raise CallError(error.diagnostics) from None
-    return content.encode() if isinstance(content, str) else content

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from archdsl.commands.examples import examples
-from archdsl.commands.messages import CLEAN, CallError
-from archdsl.commands.train import Asked, ask, data_text
+from archdsl.commands.messages import CLEAN, CallError, tell
+from archdsl.commands.train import data_text
 from archdsl.diagnostics import ArchError
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def evaluate_command(folder: Path, data: str | None) -> int:
     from archdsl.training.progress import print_result
 
     source = None if data is None else data_text(data)
-    measured = evaluate(opened.trained(), source)
+    measured = evaluate(opened, source, tell)
     if not measured:
         click.echo("there is no test part to measure; --data names other data", err=True)
         return CLEAN
@@ -49,37 +48,16 @@ def evaluate_command(folder: Path, data: str | None) -> int:
     return CLEAN
 
 
-@dataclass(frozen=True)
-class Opened:
-    """The folder of a run, and what its specification says."""
-
-    folder: Path
-    asked: Asked
-    metadata: dict[str, object]
-
-    def trained(self) -> Trained:
-        """Its network with the weights."""
-        from archdsl.training.runs import open_run
-
-        return open_run(self.folder, self.asked.recipe, self.asked.graph, self.metadata)
-
-
-def open_folder(folder: Path) -> Opened:
+def open_folder(folder: Path) -> Trained:
     """What a run left. Raises CallError where that is no finished run."""
     from archdsl.training.extras import need_extras
 
     need_extras()
-    from archdsl.training.results import SPECIFICATION
-    from archdsl.training.runs import metadata_of
+    from archdsl.training.runs import open_trained
 
     try:
-        metadata = metadata_of(folder)
+        opened = open_trained(folder)
     except ArchError as error:
         raise CallError(error.diagnostics) from None
-    origin = metadata["origin"]
-    target = f"{folder / SPECIFICATION}:{origin['network']}"
-    asked = ask(target, origin["recipe"], origin["set"], {})
-    if asked is None:
-        raise CallError([])
-    need_extras(asked.recipe)
-    return Opened(folder, asked, metadata)
+    need_extras(opened.recipe)
+    return opened

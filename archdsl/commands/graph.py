@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from archdsl.commands.compile import checked_graph
 from archdsl.commands.examples import examples
 from archdsl.commands.messages import CLEAN, SPECIFICATION_AT_FAULT, echo_json, json_option
-from archdsl.commands.target import complete_file, set_option
+from archdsl.commands.target import checked_graph, complete_file, set_option
 from archdsl.diagnostics import Span
 from archdsl.dims import Dim
 from archdsl.dims import show as show_size

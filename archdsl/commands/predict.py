@@ -47,7 +47,7 @@ def predict_command(folder: Path, data: str, output: Path | None, monte_carlo: i
     opened = open_folder(folder)
     from archdsl.training.answering import answer
 
-    written, warnings = answer(opened.trained(), data_text(data), output, monte_carlo)
+    written, warnings = answer(opened, data_text(data), output, monte_carlo)
     tell(warnings)
     click.echo(written, nl=False)
     return CLEAN

@@ -10,7 +10,6 @@ import click
 
 from archdsl.backends.summary import Summary, summarize
 from archdsl.backends.summary.columns import COLUMNS, NAMES, choose_columns
-from archdsl.commands.compile import checked_graph, spare_the_specification
 from archdsl.commands.examples import examples
 from archdsl.commands.messages import (
     CLEAN,
@@ -19,7 +18,12 @@ from archdsl.commands.messages import (
     json_option,
 )
 from archdsl.commands.sizes import parse_sizes, sizes_for, sizes_option
-from archdsl.commands.target import complete_file, set_option
+from archdsl.commands.target import (
+    checked_graph,
+    complete_file,
+    set_option,
+    spare_the_specification,
+)
 from archdsl.diagnostics import ArchError
 from archdsl.graph import Graph
 from archdsl.output import write_file

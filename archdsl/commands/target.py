@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from archdsl.commands.lean_networkx import import_networkx
-from archdsl.commands.messages import CallError, call_error
+from archdsl.commands.messages import CallError, call_error, tell
 from archdsl.compiler import open_specification, split_target
 from archdsl.diagnostics import ArchError, Diagnostic, Source, Span, suggest
-from archdsl.elaborate.expressions import Budget, evaluate
+from archdsl.elaborate.bounds import Budget
+from archdsl.elaborate.expressions import evaluate
 from archdsl.elaborate.network import Elaborated
 from archdsl.elaborate.values import BlockDef, Env, LayerValue, NetworkAlias, Poisoned, Stop
 from archdsl.records import record
 from archdsl.specification import Specification
 from archdsl.syntax import ast
 from archdsl.syntax.parser import parse
+
+if TYPE_CHECKING:
+    from archdsl.graph import Graph
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -95,6 +100,12 @@ class Target:
                 raise CallError([*found.diagnostics[:-1], last])
         return found
 
+    def graph(self) -> Graph | None:
+        """The checked graph of the one network, or None; what there is to say of it is said."""
+        found = self.elaborate(self.only())
+        tell(found.diagnostics)
+        return None if found.failed else found.graph
+
     def _require(self, network: str) -> None:
         spec = self.specification
         if network not in spec.networks:
@@ -118,6 +129,18 @@ def open_target(text: str, settings: Iterable[str]) -> Target:
     path, network = split_target(text)
     specification = open_specification(path)
     return Target(specification, network, parse_settings(settings, specification.env))
+
+
+def checked_graph(text: str, settings: Iterable[str]) -> Graph | None:
+    """The graph of the network that is named, or None; what there is to say of it is said."""
+    return open_target(text, settings).graph()
+
+
+def spare_the_specification(target: str, output: str) -> None:
+    """Refuse to write over the file that is read."""
+    path = Path(split_target(target)[0])
+    if path.exists() and Path(output).exists() and path.samefile(output):
+        raise call_error(f"{output} is the specification itself", help="write to another file")
 
 
 def parse_settings(settings: Iterable[str], env: Env) -> dict[str, Any]:

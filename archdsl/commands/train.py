@@ -24,7 +24,9 @@ from archdsl.diagnostics import Diagnostic, suggest
 from archdsl.graph import Graph
 from archdsl.recipes import Recipe
 from archdsl.recipes.changes import read_changes
+from archdsl.recipes.hints import taking
 from archdsl.recipes.settings import SETTINGS
+from archdsl.techniques.data import PICTURES
 
 if TYPE_CHECKING:
     from archdsl.training.experiment import Experiment
@@ -231,26 +233,41 @@ def _parted(settings: Iterable[str], parameters: Iterable[str]) -> tuple[list[st
     for text in settings:
         name, equals, value = text.partition("=")
         name = name.strip()
+        if equals and name.partition(".")[0] in SETTINGS and "." in name:
+            raise _part_of_setting(name, value.strip())
         if not equals or not name.isidentifier() or name in known:
             own.append(text)
         elif name in SETTINGS:
             other[name] = value.strip()
         else:
-            raise _unknown(name, known)
+            raise _unknown(name, value.strip(), known)
     return own, other
 
 
-def _unknown(name: str, parameters: set[str]) -> CallError:
-    meant = suggest(name, [*SETTINGS, *parameters])
+def _part_of_setting(name: str, value: str) -> CallError:
+    """``optimizer.lr=3``: settings are set as wholes."""
+    setting, _, argument = name.partition(".")
+    written = taking(setting, argument, value) or "…"
+    return call_error(
+        f"--set sets a whole setting, and {name} is a part of one",
+        help=f"--set '{setting}={written}'",
+    )
+
+
+def _unknown(name: str, value: str, parameters: set[str]) -> CallError:
+    belongs = taking("optimizer", name, value)
+    meant = None if belongs else suggest(name, [*SETTINGS, *parameters])
+    mended = f"did you mean {meant}?" if meant else ""
     of_network = f"; the network's parameters are {', '.join(sorted(parameters))}"
     return call_error(
         f"there is no setting {name}" + (", nor a parameter of the network" if parameters else ""),
         notes=(f"the settings are {', '.join(SETTINGS)}{of_network if parameters else ''}",),
-        help=f"did you mean {meant}?" if meant else "",
+        help=f"--set 'optimizer={belongs}'" if belongs else mended,
     )
 
 
 _BY_ENDING = {".npz": "npz", ".csv": "csv", ".txt": "sequences"}
+_BY_ENDING |= dict.fromkeys(PICTURES, "images")
 
 
 def data_text(text: str) -> str:

@@ -9,14 +9,9 @@ from archdsl.diagnostics import Diagnostic, Span, suggest
 from archdsl.elaborate import forms
 from archdsl.elaborate.calls import Site, run_layer
 from archdsl.elaborate.context import BlockCall, Context, Visit
-from archdsl.elaborate.expressions import (
-    callable_of,
-    evaluate,
-    no_tensor,
-    refuse_it,
-    unknown_name,
-)
+from archdsl.elaborate.expressions import callable_of, evaluate
 from archdsl.elaborate.hints import close
+from archdsl.elaborate.names import no_tensor, refuse_it, unknown_name
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
     ABSENT,

@@ -9,14 +9,10 @@ from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import Dim, symbols
 from archdsl.dims import evaluate as evaluate_size
 from archdsl.elaborate.context import DEEPEST_CALL, BlockCall, Context
-from archdsl.elaborate.expressions import (
-    WeightPath,
-    evaluate,
-    given_twice,
-    is_choice_only,
-    no_tensor,
-)
+from archdsl.elaborate.expressions import WeightPath, evaluate, given_twice, is_choice_only
 from archdsl.elaborate.hints import hints_of, parameter_hint
+from archdsl.elaborate.names import no_tensor
+from archdsl.elaborate.parameters import declared_inputs, sort_arguments
 from archdsl.elaborate.recording import Call, run_once
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.trained import need_weights, taken_off
@@ -422,7 +418,7 @@ def _run_block(context: Context, layer: LayerValue, block: BlockDef, site: Site)
                 help="a recursive block needs an `if` that ends it",
             )
         )
-    bound, named = _sort_block_arguments(layer, definition, site)
+    bound, named = sort_arguments(layer, definition, site.span)
     env = _parameter_names(context, block, bound, site)
     inputs = _check_inputs(definition, named, site)
     if not inputs and site.it is not None:
@@ -498,62 +494,6 @@ def _literal_defaults(definition: ast.Definition) -> dict[str, Any]:
     }
 
 
-def _sort_block_arguments(
-    layer: LayerValue, definition: ast.Definition, site: Site
-) -> tuple[dict[str, Bound], dict[str, TensorRef]]:
-    """The parameters that a call of a block gives, and the tensors that it names."""
-    names = [p.name for p in definition.parameters]
-    declared = _declared_inputs(definition)
-    positional = list(layer.positional)
-    inputs: dict[str, TensorRef] = {}
-    for name in declared:
-        if positional and isinstance(positional[0].value, TensorRef) and len(declared) > 1:
-            inputs[name] = positional.pop(0).value
-    if len(positional) > len(names):
-        extra = positional[len(names)]
-        raise Stop(
-            Diagnostic(
-                "too-many-arguments",
-                f"{definition.name} takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
-                + (", and this is one more" if names else ""),
-                span=extra.span or site.span,
-                labels=(Label(definition.name_span, "defined here"),),
-            )
-        )
-    bound = dict(zip(names, positional, strict=False))
-    for name, argument in layer.named.items():
-        if name in declared[1:] or (name in declared and name not in names):
-            inputs[name] = _tensor_argument(definition, name, argument)
-        elif name not in names:
-            meant = suggest(name, [*names, *declared[1:]])
-            raise Stop(
-                Diagnostic(
-                    "unknown-argument",
-                    f"{definition.name} has no parameter {name}",
-                    span=argument.span,
-                    labels=(Label(definition.name_span, "defined here"),),
-                    help=f"did you mean {meant}?" if meant else "",
-                )
-            )
-        elif name in bound:
-            raise given_twice(name, argument.span, bound[name].span)
-        else:
-            bound[name] = argument
-    return bound, inputs
-
-
-def _tensor_argument(definition: ast.Definition, name: str, argument: Bound) -> TensorRef:
-    if isinstance(argument.value, TensorRef):
-        return argument.value
-    raise Stop(
-        Diagnostic(
-            "bad-argument",
-            f"{name} of {definition.name} must be a tensor, not {describe(argument.value)}",
-            span=argument.span,
-        )
-    )
-
-
 def _parameter_names(
     context: Context, block: BlockDef, bound: Mapping[str, Bound], site: Site
 ) -> Env:
@@ -586,7 +526,7 @@ def _check_inputs(
     definition: ast.Definition, inputs: dict[str, TensorRef], site: Site
 ) -> dict[str, TensorRef]:
     """The tensors that a block declares, the first of them what arrives."""
-    declared = _declared_inputs(definition)
+    declared = declared_inputs(definition)
     if site.it is not None and declared:
         inputs = {declared[0]: site.it, **inputs}
     for name in declared:
@@ -615,17 +555,8 @@ def default_value(context: Context, expr: ast.Expr, env: Env) -> Any:
         return UNKNOWN
 
 
-def _declared_inputs(definition: ast.Definition) -> list[str]:
-    return [
-        name
-        for statement in definition.body.statements
-        if isinstance(statement, ast.Input)
-        for name in statement.names
-    ]
-
-
 def _bind_inputs(env: Env, definition: ast.Definition, inputs: dict[str, TensorRef]) -> None:
-    for index, name in enumerate(_declared_inputs(definition)):
+    for index, name in enumerate(declared_inputs(definition)):
         env.names[name] = inputs[name]
         if index == 0:
             env.it = inputs[name]

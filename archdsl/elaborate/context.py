@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.conditions import Condition
 from archdsl.diagnostics import Diagnostic, Label, Span
-from archdsl.elaborate.expressions import Budget
+from archdsl.elaborate.bounds import Budget
 from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import UNKNOWN_TENSOR, Env, Poisoned, Stop, TensorRef

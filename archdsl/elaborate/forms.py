@@ -10,15 +10,9 @@ from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import show_shape
 from archdsl.elaborate.calls import Site, mend_merge, run_layer
 from archdsl.elaborate.context import MOST_NODES, Context
-from archdsl.elaborate.expressions import (
-    bind_targets,
-    elements,
-    evaluate,
-    no_tensor,
-    refuse_it,
-    truth,
-)
+from archdsl.elaborate.expressions import bind_targets, elements, evaluate, truth
 from archdsl.elaborate.hints import bind_literal, hints_of
+from archdsl.elaborate.names import no_tensor, refuse_it
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
     ABSENT,

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.diagnostics import Span
-from archdsl.elaborate.expressions import Budget, evaluate
+from archdsl.elaborate.bounds import Budget
+from archdsl.elaborate.expressions import evaluate
 from archdsl.elaborate.values import Bound, Env, Poisoned, Stop
 from archdsl.syntax import ast
 

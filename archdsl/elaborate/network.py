@@ -13,17 +13,14 @@ from archdsl.conditions import Condition, Solution, solve
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import Dim, symbol, symbols
 from archdsl.elaborate.body import run_body
+from archdsl.elaborate.bounds import Budget
 from archdsl.elaborate.calls import default_value
 from archdsl.elaborate.context import Context, TooLarge
-from archdsl.elaborate.expressions import (
-    Budget,
-    bind_arguments,
-    evaluate,
-    given_twice,
-    refuse_it,
-)
+from archdsl.elaborate.expressions import bind_arguments, evaluate, given_twice
 from archdsl.elaborate.hints import parameter_hint
 from archdsl.elaborate.memory import Memory
+from archdsl.elaborate.names import refuse_it
+from archdsl.elaborate.parameters import bind_in_order, no_parameter
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import (
     UNKNOWN,
@@ -211,30 +208,10 @@ def _bind_parameters(
     given: Mapping[str, Any],
 ) -> Env:
     names = [p.name for p in definition.parameters]
-    if len(layer.positional) > len(names):
-        extra = layer.positional[len(names)]
-        raise Stop(
-            Diagnostic(
-                "too-many-arguments",
-                f"{definition.name} takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
-                + (", and this is one more" if names else ""),
-                span=extra.span,
-                labels=(Label(definition.name_span, "defined here"),),
-            )
-        )
-    bound = dict(zip(names, layer.positional, strict=False))
+    bound = bind_in_order(definition, layer.positional, None)
     for name, argument in layer.named.items():
         if name not in names:
-            meant = suggest(name, names)
-            raise Stop(
-                Diagnostic(
-                    "unknown-argument",
-                    f"{definition.name} has no parameter {name}",
-                    span=argument.span,
-                    labels=(Label(definition.name_span, "defined here"),),
-                    help=f"did you mean {meant}?" if meant else "",
-                )
-            )
+            raise no_parameter(definition, name, names, argument.span)
         if name in bound:
             raise given_twice(name, argument.span, bound[name].span)
         bound[name] = argument

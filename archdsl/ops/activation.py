@@ -9,7 +9,6 @@ from archdsl.dims import show
 from archdsl.ops.arguments import OpError, choice, integer, number, optional, size
 from archdsl.ops.op import (
     Need,
-    Op,
     Tensor,
     layer,
     need_batch,
@@ -17,29 +16,16 @@ from archdsl.ops.op import (
     resolve_axis,
     torch_keywords,
 )
-from archdsl.ops.reach import Reach, pointwise_but, stretched
 from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code, keyword, module
+from archdsl.ops.traits import AlongAxis, Elementwise
 
 
-class _Activation(Op):
+class _Activation(Elementwise):
     """What activations share: the shape stays, and the fields are torch's arguments."""
 
     torch_class: ClassVar[str]
-
-    def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
-        need_float(self, inputs[0])
-        return (inputs[0],)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0,))
+    keeps = Saved(inputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(f"nn.{self.torch_class}", *torch_keywords(self))
@@ -56,11 +42,7 @@ class ReLU(_Activation):
 
     example = "relu"
     torch_class = "ReLU"
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(outputs=(0,))
+    keeps = Saved(outputs=(0,))
 
 
 @layer("relu6", family="activation")
@@ -253,11 +235,7 @@ class Sigmoid(_Activation):
     example = "sigmoid"
     torch_class = "Sigmoid"
     gives = "probabilities"
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(outputs=(0,))
+    keeps = Saved(outputs=(0,))
 
 
 @layer("tanh", family="activation")
@@ -271,11 +249,7 @@ class Tanh(_Activation):
 
     example = "tanh"
     torch_class = "Tanh"
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(outputs=(0,))
+    keeps = Saved(outputs=(0,))
 
 
 @layer("hardtanh", "hard_tanh", family="activation")
@@ -446,7 +420,7 @@ class LogSigmoid(_Activation):
 
 
 @layer("glu", family="activation")
-class GLU(Op):
+class GLU(AlongAxis):
     """Gated linear unit: the first half of an axis times the sigmoid of the second half.
 
     Input [*, 2·n, *], output [*, n, *]: a·σ(b). Dauphin et al., 2017.
@@ -455,6 +429,7 @@ class GLU(Op):
     """
 
     example = "glu(axis = 1)"
+    keeps = Saved(inputs=(0,))
 
     axis: int = integer(default=-1, doc="the axis to halve; the batch is axis 0")
 
@@ -473,44 +448,17 @@ class GLU(Op):
         need.divisible(length, 2, error, "glu halves this axis")
         return (x.with_dims(*x.dims[:index], length // 2, *x.dims[index + 1 :]),)
 
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        axis = resolve_axis(self, self.axis, inputs[0])
-        return pointwise_but(inputs[0].rank, axis)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0,))
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.GLU", keyword("dim", self.axis, -1))
 
 
-class _Softmax(Op):
+class _Softmax(AlongAxis):
     """What the softmax family shares: the shape stays, and one axis is normalized."""
 
     torch_class: ClassVar[str]
+    keeps = Saved(outputs=(0,))
 
     axis: int
-
-    def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
-        need_float(self, inputs[0])
-        need_batch(self, inputs[0])
-        resolve_axis(self, self.axis, inputs[0])
-        return (inputs[0],)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        axis = resolve_axis(self, self.axis, inputs[0])
-        return pointwise_but(inputs[0].rank, axis)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(outputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(f"nn.{self.torch_class}", keyword("dim", self.axis))
@@ -563,24 +511,11 @@ class Softmin(_Softmax):
     axis: int = integer(default=-1, doc="the axis that sums to one; the batch is axis 0")
 
 
-class _Function(Op):
+class _Function(Elementwise):
     """What the elementwise functions share: no module, one call."""
 
     torch_call: ClassVar[str]
-
-    def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
-        need_float(self, inputs[0])
-        return (inputs[0],)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0,))
+    keeps = Saved(inputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=self.torch_call)
@@ -597,11 +532,7 @@ class Exp(_Function):
 
     example = "exp"
     torch_call = "torch.exp({0})"
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(outputs=(0,))
+    keeps = Saved(outputs=(0,))
 
 
 @layer("log", family="function")
@@ -628,11 +559,7 @@ class Sqrt(_Function):
 
     example = "sqrt"
     torch_call = "torch.sqrt({0})"
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(outputs=(0,))
+    keeps = Saved(outputs=(0,))
 
 
 @layer("square", family="function")
@@ -672,11 +599,7 @@ class Neg(_Function):
 
     example = "neg"
     torch_call = "torch.neg({0})"
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
+    keeps = NOTHING_SAVED
 
 
 @layer("sin", family="function")
@@ -747,13 +670,9 @@ class Scale(_Function):
     """
 
     example = "scale(0.5)"
+    keeps = NOTHING_SAVED
 
     factor: float = number(doc="what to multiply by")
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call="{0} * {factor}", constants={"factor": self.factor})

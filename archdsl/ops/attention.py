@@ -8,9 +8,10 @@ from archdsl.dims import Size, show
 from archdsl.ops.arguments import OpError, flag, number, optional, probability, size
 from archdsl.ops.merge import expanded, joined_batch
 from archdsl.ops.op import Need, Op, Tensor, layer, need_batch, need_float, product
-from archdsl.ops.reach import Reach, pointwise, same_place, stretched
+from archdsl.ops.reach import Reach, pointwise, same_place
 from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Argument, Code, keyword, module, positional
+from archdsl.ops.traits import Elementwise
 
 CAUSAL_MASK = '''\
 def causal_mask(x: torch.Tensor) -> torch.Tensor:
@@ -316,7 +317,7 @@ class DotProductAttention(Op):
 
 
 @layer("sinusoidal_position", family="attention")
-class SinusoidalPosition(Op):
+class SinusoidalPosition(Elementwise):
     """Adds to every position its sines and cosines (Vaswani et al., 2017), which are not learned.
 
     Feature 2i of position p gets sin(p / base^(2i/d)), feature 2i + 1 the cosine.
@@ -327,22 +328,13 @@ class SinusoidalPosition(Op):
 
     example = "sinusoidal_position"
     example_input = "[16, 32]"
+    keeps = NOTHING_SAVED
 
     base: float = number(default=10000.0, minimum=1.0, doc="the longest wavelength is 2π·base")
 
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         _need_sequence(self, inputs[0], 0)
         return (inputs[0],)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         helpers = {"sinusoidal_position": SINUSOIDAL_POSITION}

@@ -214,6 +214,7 @@ class ConvTranspose(Op):
 
     example = "conv_transpose(8, 2, stride = 2)"
     unit_axis = 1
+    keeps = Saved(inputs=(0,))
 
     out_channels: int = size(doc="channels of the output")
     kernel_size: Sizes = sizes(doc="size of the window")
@@ -278,11 +279,6 @@ class ConvTranspose(Op):
             for i, (k, s, p, d) in enumerate(each)
         )
         return (None, *windows)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(

@@ -8,9 +8,10 @@ from dataclasses import replace
 from archdsl.dims import show
 from archdsl.ops.arguments import OpError, WeightRef, integer, optional, size, weight
 from archdsl.ops.op import Need, Op, Tensor, known, layer, need_batch, need_float
-from archdsl.ops.reach import Reach, pointwise, stretched
+from archdsl.ops.reach import Reach, pointwise
 from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code, keyword, module, positional
+from archdsl.ops.traits import Elementwise
 
 
 def _need_indices(op: Op, x: Tensor) -> None:
@@ -39,6 +40,7 @@ class Embedding(Op):
 
     example = "embedding(100, 32)"
     example_input = "int[16]"
+    keeps = Saved(inputs=(0,))
 
     num_embeddings: int = size(doc="how many indices there are: the size of the vocabulary")
     embedding_dim: int = size(doc="features of each vector")
@@ -76,11 +78,6 @@ class Embedding(Op):
     ) -> Reach | None:
         return pointwise(inputs[0].rank)
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0,))
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
             "nn.Embedding",
@@ -91,7 +88,7 @@ class Embedding(Op):
 
 
 @layer("position_embedding", family="embedding")
-class PositionEmbedding(Op):
+class PositionEmbedding(Elementwise):
     """Adds to every position a learned vector: GPT's and BERT's, and ViT's for images.
 
     Input and output [positions, features]; the positions may be free, up to num_embeddings.
@@ -130,11 +127,6 @@ class PositionEmbedding(Op):
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return {"weight": (self.num_embeddings, known(inputs[0].features))}
 
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
     def saved(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
     ) -> Saved:
@@ -162,6 +154,7 @@ class OneHot(Op):
 
     example = "one_hot(10)"
     example_input = "int[16]"
+    keeps = NOTHING_SAVED
 
     classes: int = size(doc="how many indices there are")
 
@@ -174,11 +167,6 @@ class OneHot(Op):
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
     ) -> Reach | None:
         return pointwise(inputs[0].rank)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(

@@ -7,8 +7,8 @@ from typing import Any
 
 from archdsl.ops.arguments import choice, flag, shape
 from archdsl.ops.op import Need, Op, Tensor, layer
-from archdsl.ops.reach import Reach, stretched
-from archdsl.ops.saved import NOTHING_SAVED, Saved
+from archdsl.ops.saved import NOTHING_SAVED
+from archdsl.ops.traits import Elementwise
 
 
 @layer("input", family="structure")
@@ -27,25 +27,16 @@ class Input(Op):
 
 
 @layer("output", family="structure")
-class Output(Op):
+class Output(Elementwise):
     """A tensor that the network gives back, in training alone where ``training`` is set."""
 
     internal = True
+    keeps = NOTHING_SAVED
 
     training: bool = flag(default=False, doc="whether it is given in training mode alone")
 
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         return (inputs[0],)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def shares(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool

@@ -9,9 +9,9 @@ from archdsl.dims import show
 from archdsl.ops.arguments import OpError, choice, number, optional, whole_list
 from archdsl.ops.merge import expanded, joined_batch
 from archdsl.ops.op import Need, Op, Tensor, layer, need_batch, need_float
-from archdsl.ops.reach import Reach, stretched
 from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Argument, Code, Construct, keyword, module, positional
+from archdsl.ops.traits import IdleInEvaluation
 
 GAUSSIAN_SAMPLE = '''\
 class GaussianSample(nn.Module):
@@ -40,6 +40,7 @@ class LearnedParameter(Op):
     example = "parameter([1, 16, 32], init = normal, std = 0.02)"
     inputs = ()
     source = True
+    keeps = NOTHING_SAVED
 
     shape: tuple[int, ...] = whole_list(doc="all its sizes; a leading 1 stands for the batch")
     init: str = choice("zeros", "ones", "normal", default="zeros", doc="what it starts as")
@@ -68,11 +69,6 @@ class LearnedParameter(Op):
     def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
         return {"": self.shape}
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(
             call="{self}",
@@ -99,7 +95,7 @@ def _spread(shape: tuple[int, ...]) -> tuple[Argument, ...]:
 
 
 @layer("gaussian_sample", family="generate")
-class GaussianSample(Op):
+class GaussianSample(IdleInEvaluation):
     """A sample from normal distributions, with its gradient: μ + exp(½·log_var)·ε.
 
     This is the reparametrization of Kingma & Welling (2014), with ε from N(0, 1).
@@ -129,20 +125,10 @@ class GaussianSample(Op):
             need.equal(one, other, OpError("shape-mismatch", message, text=text))
         return (Tensor(mu.dims, batch=joined_batch(inputs)),)
 
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
     def saved(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
     ) -> Saved:
         return Saved(made=(outputs[0],) * 2)  # the noise, and its deviation
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (None,) if training else (0,)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         more: dict[str, Any] = {"helpers": {"GaussianSample": GAUSSIAN_SAMPLE}}

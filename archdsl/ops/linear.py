@@ -12,8 +12,31 @@ from archdsl.ops.saved import Saved
 from archdsl.ops.torch_text import Code, keyword, module, positional
 
 
+class Projection(Op):
+    """A layer whose every feature is made of all features of the input, position by position."""
+
+    out_features: int
+    bias: bool
+
+    def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {
+            "weight": (self.out_features, known(inputs[0].features))
+        }
+        if self.bias:
+            shapes["bias"] = (self.out_features,)
+        return shapes
+
+    def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
+        return product(inputs[0].dims) * self.out_features
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return pointwise_but(inputs[input].rank, inputs[input].rank - 1)
+
+
 @layer("linear", family="linear")
-class Linear(Op):
+class Linear(Projection):
     """Fully connected («dense») layer over the last axis: x·Wᵀ + b.
 
     Input [*, features], output [*, out_features]. ``tie = embed.weight`` uses another
@@ -24,6 +47,7 @@ class Linear(Op):
 
     example = "linear(10)"
     example_input = "[64]"
+    keeps = Saved(inputs=(0,))
 
     out_features: int = size(doc="features of the output")
     bias: bool = flag(default=True, doc="whether to add a learned constant per feature")
@@ -51,27 +75,6 @@ class Linear(Op):
             )
         return (x.with_dims(*x.dims[:-1], self.out_features),)
 
-    def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {
-            "weight": (self.out_features, known(inputs[0].features))
-        }
-        if self.bias:
-            shapes["bias"] = (self.out_features,)
-        return shapes
-
-    def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
-        return product(inputs[0].dims) * self.out_features
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return pointwise_but(inputs[input].rank, inputs[input].rank - 1)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0,))
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
             "nn.Linear",
@@ -82,7 +85,7 @@ class Linear(Op):
 
 
 @layer("bilinear", family="linear")
-class Bilinear(Op):
+class Bilinear(Projection):
     """A learned product of two inputs: x₁ᵀ·W·x₂ + b over their last axes.
 
     Inputs [*, features], [*, features'], output [*, out_features].
@@ -93,6 +96,7 @@ class Bilinear(Op):
     example = "bilinear(8, other = it)"
     example_input = "[16]"
     inputs = ("input", "other")
+    keeps = Saved(inputs=(0, 1))
 
     out_features: int = size(doc="features of the output")
     bias: bool = flag(default=True, doc="whether to add a learned constant per feature")
@@ -127,16 +131,6 @@ class Bilinear(Op):
     def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
         one, two = inputs
         return product(one.dims) * two.features * self.out_features
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return pointwise_but(inputs[input].rank, inputs[input].rank - 1)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0, 1))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(

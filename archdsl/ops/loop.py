@@ -14,7 +14,7 @@ from archdsl.dims import show
 from archdsl.ops.arguments import OpError, integer, text
 from archdsl.ops.caption import Caption
 from archdsl.ops.op import Need, Op, Tensor, layer
-from archdsl.ops.saved import NOTHING_SAVED, Saved
+from archdsl.ops.saved import NOTHING_SAVED
 
 
 class LoopOp(Op):
@@ -29,6 +29,7 @@ class ScanBegin(LoopOp):
 
     variadic = True
     inputs = ("inputs",)
+    keeps = NOTHING_SAVED
 
     carried: int = integer(default=0, doc="how many states are carried")
 
@@ -48,11 +49,6 @@ class ScanBegin(LoopOp):
         need.at_least(sequence.dims[0], 1, error)
         return (sequence.with_dims(*sequence.dims[1:]), *inputs[1:])
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
     def shares(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
     ) -> tuple[int | None, ...]:
@@ -65,6 +61,7 @@ class ScanEnd(LoopOp):
 
     variadic = True
     inputs = ("inputs",)
+    keeps = NOTHING_SAVED
 
     carried: int = integer(default=0, doc="how many states are carried")
     begin: str = text(default="", doc="the node where the scan begins")
@@ -89,11 +86,6 @@ class ScanEnd(LoopOp):
         if result.batch != "free":
             raise OpError("no-batch-axis", "what a scan gives must depend on its input")
         return (result.with_dims(sequence.dims[0], *result.dims), *after)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def shares(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool

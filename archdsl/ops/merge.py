@@ -9,9 +9,10 @@ from archdsl.conditions import meet_by_chance
 from archdsl.dims import Size, show
 from archdsl.ops.arguments import OpError, flag, integer
 from archdsl.ops.op import Batch, Need, Op, Tensor, layer, product, resolve_axis
-from archdsl.ops.reach import Reach, pointwise, pointwise_but, same_place, stretched
+from archdsl.ops.reach import Reach, pointwise, pointwise_but, same_place
 from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code
+from archdsl.ops.traits import Elementwise
 
 
 def full_shape(tensor: Tensor) -> tuple[Size | None, ...]:
@@ -95,30 +96,23 @@ def _need_same(op: Op, tensors: Sequence[Tensor], one: Size, other: Size, need: 
     need.equal(one, other, error, f"the inputs of {op.name} must have the same sizes")
 
 
-class _Elementwise(Op):
+class _Arithmetic(Elementwise):
+    """What sums, products and the like share: an operator between tensors of one shape."""
+
     variadic = True
     inputs = ("inputs",)
     symbol = "+"
+    keeps = NOTHING_SAVED
 
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         return (broadcast(self, inputs, need),)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=f" {self.symbol} ".join(f"{{{i}}}" for i in range(len(inputs))))
 
 
 @layer("add", family="merge")
-class Add(_Elementwise):
+class Add(_Arithmetic):
     """The sum of tensors of one shape; a size of 1 is stretched.
 
     PyTorch: ``a + b``.
@@ -129,7 +123,7 @@ class Add(_Elementwise):
 
 
 @layer("mul", family="merge")
-class Mul(_Elementwise):
+class Mul(_Arithmetic):
     """The elementwise product of tensors of one shape; a size of 1 is stretched.
 
     PyTorch: ``a * b``.
@@ -148,7 +142,7 @@ class Mul(_Elementwise):
 
 
 @layer("sub", family="merge")
-class Sub(_Elementwise):
+class Sub(_Arithmetic):
     """The first tensor less the others; a size of 1 is stretched.
 
     PyTorch: ``a - b``.
@@ -160,7 +154,7 @@ class Sub(_Elementwise):
 
 
 @layer("max", family="merge")
-class Max(_Elementwise):
+class Max(_Arithmetic):
     """The elementwise maximum of tensors of one shape (maxout).
 
     PyTorch: ``torch.maximum``.
@@ -221,6 +215,7 @@ class Concat(Op):
     example = "concat(it, it)"
     variadic = True
     inputs = ("inputs",)
+    keeps = NOTHING_SAVED
 
     axis: int = integer(default=1, doc="the axis to join along; the batch is axis 0")
 
@@ -244,11 +239,6 @@ class Concat(Op):
         axis = resolve_axis(self, self.axis, inputs[0])
         return pointwise_but(inputs[input].rank, *([axis] if len(inputs) > 1 else []))
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(
             call=f"torch.cat([{', '.join(expanded(inputs))}], dim={{axis}})",
@@ -266,6 +256,7 @@ class Stack(Op):
     example = "stack(it, it)"
     variadic = True
     inputs = ("inputs",)
+    keeps = NOTHING_SAVED
 
     axis: int = integer(default=1, doc="where the new axis stands; the batch is axis 0")
 
@@ -286,11 +277,6 @@ class Stack(Op):
         x = inputs[input]
         axis = resolve_axis(self, self.axis, outputs[output])
         return tuple(same_place(i if i < axis else i + 1) for i in range(x.rank))
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(

@@ -22,6 +22,7 @@ from archdsl.ops.op import (
 from archdsl.ops.reach import Reach, pointwise, pointwise_but
 from archdsl.ops.saved import Saved
 from archdsl.ops.torch_text import Argument, Code, module, positional
+from archdsl.ops.traits import AlongAxis
 
 
 def _need_channels(
@@ -445,7 +446,7 @@ class LocalResponseNorm(Op):
 
 
 @layer("normalize", family="normalization")
-class Normalize(Op):
+class Normalize(AlongAxis):
     """Vectors along an axis get length 1: x / max(‖x‖ₚ, eps).
 
     Input and output [*]. For embeddings that are compared by their angle.
@@ -458,18 +459,6 @@ class Normalize(Op):
     p: float = number(default=2.0, minimum=1, doc="which norm measures the length")
     axis: int = integer(default=1, doc="the axis of the vectors; the batch is axis 0")
     eps: float = number(default=1e-12, above=0, doc="the least length to divide by")
-
-    def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
-        need_float(self, inputs[0])
-        need_batch(self, inputs[0])
-        resolve_axis(self, self.axis, inputs[0])
-        return (inputs[0],)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        axis = resolve_axis(self, self.axis, inputs[0])
-        return pointwise_but(inputs[0].rank, axis)
 
     def saved(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]

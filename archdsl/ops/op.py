@@ -197,6 +197,8 @@ class Op:
     """The sign that a drawing writes in a circle for it: «+»."""
     gives: ClassVar[str] = ""
     """``"probabilities"`` or ``"log_probabilities"``, of a layer whose values are such."""
+    keeps: ClassVar[Saved | None] = None
+    """What autograd keeps of it, where that is the same whatever comes in: see ``saved``."""
     unit_axis: ClassVar[int] = 0
     """The axis of its weight along which its units lie: its output channels or features."""
     internal: ClassVar[bool] = False
@@ -243,8 +245,10 @@ class Op:
         """What autograd keeps of it in training; ``tracked`` says which inputs have a gradient.
 
         Asked only where it has parameters, or an input has a gradient. A layer that does not
-        say keeps all that comes in and goes out, which is more than most do.
+        say (by ``keeps``, or here) keeps all that comes in and goes out: more than most do.
         """
+        if self.keeps is not None:
+            return self.keeps
         return Saved(tuple(range(len(inputs))), tuple(range(len(outputs))))
 
     def shares(

@@ -12,6 +12,7 @@ from archdsl.ops.op import Need, Op, Tensor, layer, need_batch, need_float, reso
 from archdsl.ops.reach import Reach, Window, pointwise, pointwise_but, without
 from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code
+from archdsl.ops.traits import View
 
 _MOST_PARTS = 1000  # far beyond any real layer; a graph must stay a thing that can be shown
 
@@ -39,8 +40,20 @@ def _cut(x: Tensor, axis: int, before: Sequence[Size]) -> Reach:
     return (*pointwise(axis), moved, *pointwise(x.rank)[axis + 1 :])
 
 
+class _Cut(View):
+    """What split and chunk share: every output is a piece of one axis."""
+
+    axis: int
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        axis = resolve_axis(self, self.axis, inputs[0])
+        return _cut(inputs[0], axis, [part.dims[axis] for part in outputs[:output]])
+
+
 @layer("split", family="shape")
-class Split(Op):
+class Split(_Cut):
     """Parts of an axis, of one length or of the lengths listed.
 
     Input [*, n, *], outputs [*, length, *]. Of one length given as a number, the last part has
@@ -84,22 +97,6 @@ class Split(Op):
         need.equal(length, sum(self.lengths), error, "the lengths of split add up to the axis")
         return _parts(self, x, index, self.lengths)
 
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        axis = resolve_axis(self, self.axis, inputs[0])
-        return _cut(inputs[0], axis, [part.dims[axis] for part in outputs[:output]])
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         lengths = self.lengths if isinstance(self.lengths, int) else list(self.lengths)
         return Code(
@@ -110,7 +107,7 @@ class Split(Op):
 
 
 @layer("chunk", family="shape")
-class Chunk(Op):
+class Chunk(_Cut):
     """So many equal parts of an axis, the last one smaller where they cannot be equal.
 
     Input [*, n, *], outputs [*, n / chunks, *]. A free size must be a multiple of chunks.
@@ -144,22 +141,6 @@ class Chunk(Op):
         lengths = [each] * (self.chunks - 1)
         return _parts(self, x, index, [*lengths, length - sum(lengths)])
 
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        axis = resolve_axis(self, self.axis, inputs[0])
-        return _cut(inputs[0], axis, [part.dims[axis] for part in outputs[:output]])
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(
             call="torch.chunk({0}, {chunks}, dim={axis})",
@@ -174,7 +155,7 @@ def _indexed(index: int, text: str) -> str:
 
 
 @layer("slice", family="shape")
-class Slice(Op):
+class Slice(View):
     """A stretch of an axis, as Python slices: from start up to stop, in steps.
 
     Input [*, n, *], output [*, (stop - start) / step rounded up, *]. Negative places count from
@@ -229,16 +210,6 @@ class Slice(Op):
         moved = Window(axis, ((start, start),), self.step) if isinstance(start, int) else None
         return (*pointwise(axis), moved, *pointwise(x.rank)[axis + 1 :])
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         text = f"{self.start or ''}:{'' if self.stop is None else self.stop}"
         if self.step != 1:
@@ -247,7 +218,7 @@ class Slice(Op):
 
 
 @layer("select", family="shape")
-class Select(Op):
+class Select(View):
     """One place of an axis, which is dropped: ``select(1, 0)`` is a sequence's first element.
 
     Input [*, n, *], output [*, *]. A negative index counts from the end.
@@ -280,16 +251,6 @@ class Select(Op):
     ) -> Reach | None:
         return without(inputs[0].rank, resolve_axis(self, self.axis, inputs[0]))
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=_indexed(resolve_axis(self, self.axis, inputs[0]), str(self.index)))
 
@@ -298,6 +259,7 @@ class _Reduction(Op):
     """What reductions share: the axes named are dropped, or kept with size 1."""
 
     torch_call: ClassVar[str]
+    keeps = NOTHING_SAVED
 
     axis: int | tuple[int, ...]
     keep: bool
@@ -324,11 +286,6 @@ class _Reduction(Op):
         named = (self.axis,) if isinstance(self.axis, int) else self.axis
         dropped = [resolve_axis(self, axis, x) for axis in named]
         return pointwise_but(x.rank, *dropped) if self.keep else without(x.rank, *dropped)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         keep = ", keepdim=True" if self.keep else ""
@@ -388,14 +345,10 @@ class AMax(_Reduction):
 
     example = "amax((2, 3))"
     torch_call = "amax"
+    keeps = Saved(inputs=(0,), outputs=(0,))
 
     axis: int | tuple[int, ...] = axes(doc="what to look along; the batch is axis 0")
     keep: bool = flag(default=False, doc="whether the axis stays, with size 1")
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0,), outputs=(0,))
 
 
 @layer("amin", family="shape")
@@ -409,11 +362,7 @@ class AMin(_Reduction):
 
     example = "amin((2, 3))"
     torch_call = "amin"
+    keeps = Saved(inputs=(0,), outputs=(0,))
 
     axis: int | tuple[int, ...] = axes(doc="what to look along; the batch is axis 0")
     keep: bool = flag(default=False, doc="whether the axis stays, with size 1")
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0,), outputs=(0,))

@@ -20,6 +20,7 @@ class _Pool(Op):
 
     torch_class: ClassVar[str]
     averages: ClassVar[bool] = True
+    keeps = Saved(inputs=(0,))
 
     kernel_size: Sizes
     stride: Sizes | None
@@ -107,11 +108,6 @@ class _Pool(Op):
             for i, (k, s, p, d) in enumerate(each)
         )
         return (same_place(0), *windows)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return Saved(inputs=(0,))
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         axes = inputs[0].rank - 1
@@ -307,6 +303,7 @@ class _GlobalPool(Op):
     """What pools of everything share: every spatial axis becomes 1."""
 
     torch_class: ClassVar[str]
+    keeps = NOTHING_SAVED
 
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         x = inputs[0]
@@ -317,11 +314,6 @@ class _GlobalPool(Op):
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
     ) -> Reach | None:
         return pointwise_but(inputs[0].rank, *range(1, inputs[0].rank))
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         callee = f"nn.{self.torch_class}{inputs[0].rank - 1}d"

@@ -5,40 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from archdsl.dims import Size
 from archdsl.ops.arguments import OpError, flag, number, probability, size
 from archdsl.ops.conv import need_spatial
+from archdsl.ops.linear import Projection
 from archdsl.ops.op import (
     Need,
-    Op,
     Tensor,
-    known,
     layer,
     need_batch,
     need_float,
-    product,
     torch_keywords,
 )
-from archdsl.ops.reach import Reach, pointwise_but, stretched
 from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Code, keyword, module, positional
+from archdsl.ops.traits import Elementwise, IdleInEvaluation
 
 
-class _Dropout(Op):
+class _Dropout(Elementwise):
     """What dropouts share: the shape stays, and evaluation changes nothing."""
 
     torch_class: ClassVar[str]
 
     p: float
-
-    def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
-        need_float(self, inputs[0])
-        return (inputs[0],)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
 
     def _mask(self, x: Tensor) -> Tensor:
         """Which values stay, times 1 / (1 - p)."""
@@ -163,7 +151,7 @@ class DropPath(nn.Module):
 
 
 @layer("drop_path", "stochastic_depth", family="regularization")
-class DropPath(Op):
+class DropPath(IdleInEvaluation):
     """Stochastic depth: the path of a whole sample becomes 0 with probability p while training.
 
     Input and output [*]; what stays grows by 1 / (1 - p). Stands last in a residual path.
@@ -181,20 +169,10 @@ class DropPath(Op):
         need_batch(self, inputs[0])
         return (inputs[0],)
 
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
     def saved(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
     ) -> Saved:
         return Saved(made=(inputs[0].with_dims(),))
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (None,) if training else (0,)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("DropPath", positional("p", self.p), helpers={"DropPath": DROP_PATH})
@@ -220,7 +198,7 @@ class DropConnect(nn.Linear):
 
 
 @layer("drop_connect", family="regularization")
-class DropConnect(Op):
+class DropConnect(Projection):
     """A fully connected layer whose weights become 0 with probability p while training.
 
     Input [*, features], output [*, out_features]; the weights that stay grow by 1 / (1 - p).
@@ -247,18 +225,6 @@ class DropConnect(Op):
             help="average over the free sizes first (global_avg_pool -> flatten)",
         )
         return (x.with_dims(*x.dims[:-1], self.out_features),)
-
-    def weights(self, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
-        matrix = {"weight": (self.out_features, known(inputs[0].features))}
-        return {**matrix, "bias": (self.out_features,)} if self.bias else {**matrix}
-
-    def multiply_adds(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Size:
-        return product(inputs[0].dims) * self.out_features
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return pointwise_but(inputs[input].rank, inputs[input].rank - 1)
 
     def saved(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
@@ -294,7 +260,7 @@ class GaussianNoise(nn.Module):
 
 
 @layer("gaussian_noise", family="regularization")
-class GaussianNoise(Op):
+class GaussianNoise(IdleInEvaluation):
     """Normal noise is added while training: x + std·ε.
 
     Input and output [*]. Denoising autoencoders, Vincent et al., 2008.
@@ -303,27 +269,9 @@ class GaussianNoise(Op):
     """
 
     example = "gaussian_noise(0.1)"
+    keeps = NOTHING_SAVED
 
     std: float = number(default=0.1, minimum=0, doc="standard deviation of the noise")
-
-    def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
-        need_float(self, inputs[0])
-        return (inputs[0],)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (None,) if training else (0,)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(

@@ -22,15 +22,15 @@ from archdsl.ops.reach import (
     pointwise_but,
     regrouped,
     same_place,
-    stretched,
     without,
 )
-from archdsl.ops.saved import NOTHING_SAVED, Saved
+from archdsl.ops.saved import NOTHING_SAVED
 from archdsl.ops.torch_text import Code, keyword, module, positional
+from archdsl.ops.traits import Elementwise, View
 
 
 @layer("identity", family="shape")
-class Identity(Op):
+class Identity(View, Elementwise):
     """The input as it is: the plain path of a branch, or a place to name.
 
     Input and output [*].
@@ -43,27 +43,21 @@ class Identity(Op):
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         return (inputs[0],)
 
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return stretched(inputs[input].dims, outputs[output].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.Identity", function="{0}")
 
 
+class _Regrouping(View):
+    """What joins and parts axes: the same values, in their order."""
+
+    def reach(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
+    ) -> Reach | None:
+        return regrouped(inputs[0].dims, outputs[0].dims)
+
+
 @layer("flatten", family="shape")
-class Flatten(Op):
+class Flatten(_Regrouping):
     """Several axes become one: all but the batch, unless others are named.
 
     Input [a, b, c], output [a·b·c]; ``flatten(2)`` gives [a, b·c].
@@ -91,21 +85,6 @@ class Flatten(Op):
             )
         joined = product(x.dims[start : end + 1])
         return (x.with_dims(*x.dims[:start], joined, *x.dims[end + 1 :]),)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return regrouped(inputs[0].dims, outputs[0].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         end = "" if self.end_axis == -1 else f", {self.end_axis}"
@@ -162,7 +141,7 @@ def _filled(op: Op, total: Size, sizes: Sequence[Size], need: Need, shown: str) 
 
 
 @layer("unflatten", family="shape")
-class Unflatten(Op):
+class Unflatten(_Regrouping):
     """One axis becomes several.
 
     Input [a·b, *], output [a, b, *] for ``unflatten(1, (a, b))``; one size may be -1, which
@@ -185,21 +164,6 @@ class Unflatten(Op):
         length = x.dims[index]
         new = _filled(self, length, self.sizes, need, f"axis {self.axis} of {x}")
         return (x.with_dims(*x.dims[:index], *new, *x.dims[index + 1 :]),)
-
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return regrouped(inputs[0].dims, outputs[0].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.Unflatten", positional("dim", self.axis), positional("sizes", self.sizes))
@@ -228,7 +192,7 @@ def _size_text(op: Op, size: Size, x: Tensor) -> str:
 
 
 @layer("reshape", family="shape")
-class Reshape(Op):
+class Reshape(_Regrouping):
     """The same values in other axes, in the order in which they lie.
 
     Input [*], output [*sizes] with as many values; one size may be -1, which stands for what is
@@ -249,28 +213,13 @@ class Reshape(Op):
             _size_text(self, wanted, x)
         return (x.with_dims(*_filled(self, x.elements, self.sizes, need, str(x))),)
 
-    def reach(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
-    ) -> Reach | None:
-        return regrouped(inputs[0].dims, outputs[0].dims)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         texts = ["{0}.shape[0]", *(_size_text(self, s, inputs[0]) for s in self.sizes)]
         return Code(call=f"{{0}}.reshape({', '.join(texts)})")
 
 
 @layer("transpose", family="shape")
-class Transpose(Op):
+class Transpose(View):
     """Two axes change places.
 
     Input [a, b], output [b, a] for ``transpose(1, 2)``: the batch is axis 0, and stays.
@@ -300,22 +249,12 @@ class Transpose(Op):
         swapped = {one: other, other: one}
         return tuple(same_place(swapped.get(axis, axis)) for axis in range(x.rank))
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=f"{{0}}.transpose({self.axis0}, {self.axis1})")
 
 
 @layer("permute", family="shape")
-class Permute(Op):
+class Permute(View):
     """The axes in another order, the batch (axis 0) first.
 
     Input [a, b, c], output [b, c, a] for ``permute(0, 2, 3, 1)``.
@@ -361,22 +300,12 @@ class Permute(Op):
         order = self._indices(inputs[0])
         return tuple(same_place(order.index(axis)) for axis in range(inputs[0].rank))
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call=f"{{0}}.permute({', '.join(map(str, self.order))})")
 
 
 @layer("squeeze", family="shape")
-class Squeeze(Op):
+class Squeeze(View):
     """An axis of size 1 is dropped.
 
     Input [a, 1, b], output [a, b] for ``squeeze(2)``.
@@ -409,22 +338,12 @@ class Squeeze(Op):
     ) -> Reach | None:
         return without(inputs[0].rank, resolve_axis(self, self.axis, inputs[0]))
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call="{0}.squeeze({axis})", constants={"axis": self.axis})
 
 
 @layer("unsqueeze", family="shape")
-class Unsqueeze(Op):
+class Unsqueeze(View):
     """An axis of size 1 is added.
 
     Input [a, b], output [a, 1, b] for ``unsqueeze(2)``.
@@ -448,16 +367,6 @@ class Unsqueeze(Op):
         axis = resolve_axis(self, self.axis, outputs[0])
         return tuple(same_place(i if i < axis else i + 1) for i in range(inputs[0].rank))
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return Code(call="{0}.unsqueeze({axis})", constants={"axis": self.axis})
 
@@ -467,6 +376,7 @@ class _Constant(Op):
 
     inputs = ("like",)
     shape_only = frozenset({"like"})
+    keeps = NOTHING_SAVED
     rest: ClassVar[str | None] = "sizes"
     torch_call: ClassVar[str]
 
@@ -480,11 +390,6 @@ class _Constant(Op):
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
     ) -> Reach | None:
         return None
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         extents = ", ".join(["{0}.shape[0]", *map(str, self.sizes)])
@@ -534,6 +439,7 @@ class ChannelShuffle(Op):
     """
 
     example = "channel_shuffle(4)"
+    keeps = NOTHING_SAVED
 
     groups: int = size(doc="how many groups take turns")
 
@@ -561,11 +467,6 @@ class ChannelShuffle(Op):
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], input: int, output: int
     ) -> Reach | None:
         return pointwise_but(inputs[0].rank, 0)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.ChannelShuffle", positional("groups", self.groups))

@@ -34,6 +34,7 @@ from archdsl.ops.op import (
 from archdsl.ops.reach import Reach, Window, interpolated, parts, same_place, sliding
 from archdsl.ops.saved import NOTHING_SAVED, Saved
 from archdsl.ops.torch_text import Argument, Code, keyword, module, positional
+from archdsl.ops.traits import View
 
 _PAD_CLASSES = {
     "constant": "ConstantPad",
@@ -173,7 +174,7 @@ def center_crop(x: torch.Tensor, sizes: tuple[int, ...]) -> torch.Tensor:
 
 
 @layer("crop", family="shape")
-class Crop(Op):
+class Crop(View):
     """The middle of the spatial axes, of a size given or of another tensor's size.
 
     Input [channels, *sizes], output [channels, *size]: ``crop(224)``, ``crop((h, w))``, or as
@@ -218,16 +219,6 @@ class Crop(Op):
             for i, c in enumerate(cut)
         )
         return (same_place(0), *windows)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
-    def shares(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, training: bool
-    ) -> tuple[int | None, ...]:
-        return (0,) * len(outputs)
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         helpers = {"center_crop": CENTER_CROP}
@@ -358,6 +349,7 @@ class Upsample(Op):
     """
 
     example = "upsample(scale_factor = 2, mode = bilinear)"
+    keeps = NOTHING_SAVED
 
     size: Sizes | None = optional(sizes(), doc="size of the output")
     scale_factor: Any = optional(factors(), doc="factor of enlargement, instead of the size")
@@ -421,11 +413,6 @@ class Upsample(Op):
         scales = per_axis(self.scale_factor, x.rank - 1, "scale_factor")
         return _interpolated_reach(x, y, self.mode, self.align_corners, scales)
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module(
             "nn.Upsample",
@@ -449,6 +436,7 @@ class Resize(Op):
     inputs = ("input", "like")
     shape_only = frozenset({"like"})
     optional_inputs = 1
+    keeps = NOTHING_SAVED
 
     size: Sizes | None = optional(sizes(), doc="size of the output")
     mode: str = choice(*_MODES, default="nearest", doc="how values between are found")
@@ -466,11 +454,6 @@ class Resize(Op):
         if input:
             return None
         return _interpolated_reach(inputs[0], outputs[0], self.mode, self.align_corners)
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         if self.size is None:
@@ -506,6 +489,7 @@ class PixelShuffle(Op):
     """
 
     example = "pixel_shuffle(2)"
+    keeps = NOTHING_SAVED
 
     upscale_factor: int = size(doc="by how much height and width grow")
 
@@ -529,11 +513,6 @@ class PixelShuffle(Op):
         spread = ((0, 0),) * self.upscale_factor
         return (None, Window(1, spread), Window(2, spread))
 
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
-
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.PixelShuffle", positional("upscale_factor", self.upscale_factor))
 
@@ -548,6 +527,7 @@ class PixelUnshuffle(Op):
     """
 
     example = "pixel_unshuffle(2)"
+    keeps = NOTHING_SAVED
 
     downscale_factor: int = size(doc="by how much height and width shrink")
 
@@ -571,11 +551,6 @@ class PixelUnshuffle(Op):
     ) -> Reach | None:
         factor = self.downscale_factor
         return (None, *(sliding(axis, kernel=factor, stride=factor) for axis in (1, 2)))
-
-    def saved(
-        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], tracked: Sequence[bool]
-    ) -> Saved:
-        return NOTHING_SAVED
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
         return module("nn.PixelUnshuffle", positional("downscale_factor", self.downscale_factor))

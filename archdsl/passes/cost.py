@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import cast
 
 from archdsl.dims import Size, evaluate
 from archdsl.graph import Graph, Wiring, inputs_of, type_of
-from archdsl.ops.op import Outcome, outcome
+from archdsl.ops.op import Outcome
 from archdsl.records import record
 
 
@@ -23,11 +24,17 @@ class Cost:
 
 
 def count_cost(
-    graph: Graph, sizes: Mapping[str, int] | None = None, *, training: bool = False
+    graph: Graph,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    training: bool = False,
+    wiring: Wiring | None = None,
 ) -> Cost:
     """The cost of a checked graph: the sum of :func:`node_costs`, by the same arguments."""
-    costs = node_costs(graph, sizes, training=training).values()
-    total: Size = sum((cost.multiply_adds for cost in costs), start=0)
+    costs = node_costs(graph, sizes, training=training, wiring=wiring).values()
+    terms = {id(cost.multiply_adds): cost.multiply_adds for cost in costs}
+    times = Counter(id(cost.multiply_adds) for cost in costs)  # layers that are alike share theirs
+    total: Size = sum((times[key] * term for key, term in terms.items()), start=0)
     return Cost(sum(cost.parameters for cost in costs), total)
 
 
@@ -53,7 +60,7 @@ def node_costs(
     for node, data in graph.nodes(data=True):
         parameters, total = 0, cast("Size", 0)
         if node in alive:
-            found = outcome(known.ops[node], known.types[node])
+            found = known.outcomes[node]
             path = data.get("path") or node
             if path not in seen:
                 seen.add(path)

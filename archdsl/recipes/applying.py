@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Span, suggest
-from archdsl.elaborate.expressions import Budget, evaluate
+from archdsl.elaborate.bounds import Budget
+from archdsl.elaborate.expressions import evaluate
 from archdsl.elaborate.values import ABSENT, Env, Stop
 from archdsl.graph import Graph
 from archdsl.ops.arguments import OpError, describe
 from archdsl.ops.op import Parameter, build, call_form, signature
+from archdsl.recipes import hints
 from archdsl.recipes.parts import Trained
 from archdsl.recipes.selecting import read_selection, resolve
 from archdsl.syntax import ast
@@ -36,7 +38,7 @@ class Reading:
 def one_of(kinds: Sequence[str]) -> str:
     """``a loss or penalty``, as a message says it."""
     article = "an" if kinds[0][0] in "aeiou" else "a"
-    return f"{article} {' or '.join(kinds)}"
+    return f"{article} {' or '.join(hints.called(kind) for kind in kinds)}"
 
 
 def find_technique(name: str, kinds: Sequence[str]) -> type[Technique] | None:
@@ -65,11 +67,28 @@ def called(expr: ast.Setting, kinds: Sequence[str]) -> tuple[ast.Name, tuple[ast
     raise Stop(
         Diagnostic(
             "bad-setting",
-            f"{one_of(kinds)} is needed here",
+            f"{one_of(kinds)} is needed here{_found(expr)}",
             span=expr.span,
-            help=f"such as {_example(kinds)}",
+            help=_help(expr, kinds),
         )
     )
+
+
+def _found(expr: ast.Setting) -> str:
+    """What stands there, where that can be told in a word."""
+    return f", not {describe(expr.value)}" if isinstance(expr, ast.Literal_) else ""
+
+
+def _help(expr: ast.Setting, kinds: Sequence[str]) -> str:
+    """How to write what was meant; an example, where that is not known."""
+    if isinstance(expr, (ast.Then, ast.Settings)):
+        return f"such as {_example(kinds)}"
+    made = hints.as_technique(expr, kinds)
+    if not made:
+        return f"such as {_example(kinds)}"
+    if isinstance(expr, ast.Literal_) and expr.value == made:
+        return f"without quotes: {made}"
+    return f"write {made}"
 
 
 def _example(kinds: Sequence[str]) -> str:
@@ -81,12 +100,15 @@ def _example(kinds: Sequence[str]) -> str:
 def unknown_technique(name: ast.Name, kinds: Sequence[str]) -> Diagnostic:
     """The error for a name that is no technique of these kinds."""
     known = [n for kind in kinds for n in names(kind)]
-    meant = suggest(name.id, known)
+    other = hints.other_kind(name.id, kinds)
+    meant = None if other else hints.meant(name.id, known)
+    many = " and ".join(hints.called_many(kind) for kind in kinds)
     return Diagnostic(
         "unknown-technique",
-        f"there is no {' or '.join(kinds)} {name.id}",
+        f"there is no {' or '.join(hints.called(kind) for kind in kinds)} {name.id}",
         span=name.span,
-        notes=(f"there are {', '.join(known)}",),
+        text=f"{name.id} is {one_of([other])}" if other else "",
+        notes=(f"the {many} are {', '.join(known)}",),
         help=f"did you mean {meant}?" if meant else "",
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from archdsl.diagnostics import ArchError, Diagnostic, Source
 from archdsl.elaborate.values import Env, Stop
 from archdsl.graph import new_graph
-from archdsl.ops.op import show_value
+from archdsl.ops.op import show_value, signature
 from archdsl.recipes.applying import Reading, read_technique
 from archdsl.syntax import ast
 from archdsl.syntax.parser import parse
@@ -36,10 +36,11 @@ def _entries(key: str, value: object, origin: str) -> tuple[ast.Entry, ...]:
     return block.entries
 
 
-def read_data(text: str) -> DataSource:
+def read_data(text: str, like: DataSource | None = None) -> DataSource:
     """A data set by its text: ``digits``, ``csv("table.csv", target = "price")``.
 
-    Raises ArchError for what is none.
+    What it does not say is as it is of the one that it is to be ``like``: the size of pictures,
+    the target of a table. Raises ArchError for what is none.
     """
     (entry,) = _entries("data", text, "data")
     try:
@@ -49,4 +50,12 @@ def read_data(text: str) -> DataSource:
     except Stop as stop:
         raise ArchError([stop.diagnostic]) from None
     assert isinstance(source, DataSource)
-    return source
+    return source if like is None else source.like(like, _said(entry.value, source))
+
+
+def _said(written: ast.Setting, source: DataSource) -> set[str]:
+    """The arguments that a source was written with."""
+    arguments = written.arguments if isinstance(written, ast.Call) else ()
+    places = [parameter.name for parameter in signature(type(source))]
+    by_place = sum(argument.name is None for argument in arguments)
+    return {*places[:by_place], *(a.name for a in arguments if a.name is not None)}

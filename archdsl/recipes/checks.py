@@ -8,6 +8,7 @@ from archdsl.diagnostics import Diagnostic, Span, suggest
 from archdsl.graph import Graph, outputs
 from archdsl.recipes.augmenting import check_augmentation
 from archdsl.recipes.average_checks import check_averages
+from archdsl.recipes.batch_checks import check_batches
 from archdsl.recipes.formula import output_name
 from archdsl.recipes.parameter_checks import check_parameters
 from archdsl.recipes.recipe import Recipe, Term
@@ -22,6 +23,7 @@ def check_recipe(recipe: Recipe, graph: Graph, spans: Mapping[str, Span]) -> Ite
     yield from _stages_within_the_run(recipe, spans)
     yield from check_augmentation(recipe, spans)
     yield from _watched(recipe, spans)
+    yield from check_batches(recipe, graph, spans)
     yield from _closures(recipe, spans)
     yield from _mixed_precision(recipe, spans)
     yield from check_parameters(recipe, graph, spans)

@@ -17,6 +17,7 @@ from archdsl.recipes.applying import (
     number_of,
     unknown_technique,
 )
+from archdsl.recipes.hints import as_technique
 from archdsl.recipes.recipe import Operand, Term
 from archdsl.syntax import ast
 from archdsl.techniques.losses import Loss, Prediction
@@ -166,12 +167,15 @@ def _no_technique(expr: ast.Expr, whole: ast.Expr) -> Diagnostic:
             return unknown_technique(name, _KINDS)
         case ast.Call(callee=ast.Name() as name):
             return unknown_technique(name, _KINDS)
+    made = as_technique(expr, _KINDS) if isinstance(expr, ast.Literal_) else ""
+    quoted = isinstance(expr, ast.Literal_) and expr.value == made
+    example = "such as cross_entropy + 1e-4 * l2(weights)"
     return Diagnostic(
         "bad-setting",
         "this is no loss",
         span=whole.span,
         text="a sum of losses and penalties is needed here",
-        help="such as cross_entropy + 1e-4 * l2(weights)",
+        help=f"without quotes: {made}" if quoted else example,
     )
 
 

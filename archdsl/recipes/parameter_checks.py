@@ -19,6 +19,7 @@ def check_parameters(
     """Every mistake and every doubt."""
     for found in (_optimizer, _schedule, _products, _frozen):
         yield from told(found(recipe), spans)
+    yield from _milestones(recipe, spans)
     yield from _no_dropout(recipe, spans)
     yield from _symmetric(recipe, graph, spans)
 
@@ -50,6 +51,25 @@ def _schedule(recipe: Recipe) -> Iterator[Problem]:
             yield "schedule", message, "list epochs of the whole run that come later"
         if isinstance(schedule, OneCycle) and schedule.cycle_momentum:
             yield from _cycled_momentum(recipe, alone=len(stages) == 1)
+
+
+def _milestones(recipe: Recipe, spans: Mapping[str, Span]) -> Iterator[Diagnostic]:
+    """Steps of a schedule that the run does not live to see."""
+    stages = recipe.schedule
+    ends = [*[stage.start for stage in stages[1:]], recipe.epochs]
+    for stage, end in zip(stages, ends, strict=False):
+        late = [n for n in getattr(stage.value, "at", ()) if n >= end]
+        if late:
+            whole = end == recipe.epochs
+            until = f"the run has {end} epochs" if whole else f"the next begins at epoch {end}"
+            yield Diagnostic(
+                "epoch-not-reached",
+                f"multi_step lists epoch {', '.join(map(str, late))}, and {until}",
+                span=spans.get("schedule"),
+                text="the rate does not change there",
+                severity="warning",
+                help="epochs are counted from 0",
+            )
 
 
 def _cycled_momentum(recipe: Recipe, *, alone: bool) -> Iterator[Problem]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, Span, suggest
+from archdsl.diagnostics import Diagnostic, Span
 from archdsl.elaborate.values import Env, Poisoned, Stop
 from archdsl.graph import Graph
 from archdsl.passes.shapes import input_types
 from archdsl.recipes.applying import Reading
+from archdsl.recipes.batch_checks import layers_that_need_several
 from archdsl.recipes.checks import check_recipe, untaught_outputs
 from archdsl.recipes.formula import Tensors, tensors_of
+from archdsl.recipes.hints import instead_of
 from archdsl.recipes.layers import layer_constraints, layer_terms
 from archdsl.recipes.measuring import choose_metrics
 from archdsl.recipes.parts import parts_of, trained_parameters
@@ -63,14 +65,14 @@ def _entries(
         if entry.key in found:
             reading.diagnostics.append(_twice(entry, found[entry.key]))
         elif entry.key not in SETTINGS:
-            reading.diagnostics.append(unknown_setting(entry))
+            reading.diagnostics.append(unknown_setting(entry, train))
         else:
             found[entry.key] = entry
     for entry in changes:
         if entry.key in SETTINGS:
             found[entry.key] = entry
         else:
-            reading.diagnostics.append(unknown_setting(entry))
+            reading.diagnostics.append(unknown_setting(entry, train))
     return found, _spans(found)
 
 
@@ -83,15 +85,20 @@ def _spans(entries: Mapping[str, ast.Entry]) -> dict[str, Span]:
     return spans
 
 
-def unknown_setting(entry: ast.Entry) -> Diagnostic:
+def unknown_setting(entry: ast.Entry, train: ast.Train) -> Diagnostic:
     """The error for a key that no setting has."""
-    meant = suggest(entry.key, SETTINGS)
+    written = (e.value for e in train.entries if e.key == "optimizer")
+    match next(written, None):
+        case ast.Name(id=name) | ast.Call(callee=ast.Name(id=name)):
+            help = instead_of(entry.key, entry.value, SETTINGS, name)
+        case _:
+            help = instead_of(entry.key, entry.value, SETTINGS)
     return Diagnostic(
         "unknown-setting",
         f"there is no setting {entry.key}",
         span=key_span(entry),
-        notes=(f"the settings are {', '.join(SETTINGS)}",),
-        help=f"did you mean {meant}?" if meant else "",
+        notes=() if help else (f"the settings are {', '.join(SETTINGS)}",),
+        help=help,
     )
 
 
@@ -136,6 +143,8 @@ def _together(
         metrics=metrics,
         **known,
     )
+    several = layers_that_need_several(recipe, graph)
+    recipe = recipe.replace(least_batch=max(several.values(), default=1))
     found.extend(check_recipe(recipe, graph, spans))
     return recipe, tuple(found)
 

@@ -104,6 +104,8 @@ class Recipe:
     """What the network gives, in order; those in training alone last."""
     auxiliary: tuple[str, ...] = ()
     """Those of them that it gives in training alone."""
+    least_batch: int = 1
+    """The samples that a batch must have for training, of each process."""
     untaught: tuple[str, ...] = ()
     """Those that no loss reaches: what leads to them alone gets no gradient."""
     targets: Mapping[str, Wanted] = field(default_factory=dict)
@@ -277,6 +279,7 @@ _VALUES: dict[str, Check] = {
     "schedule": _stages(Schedule),
     "epochs": _whole(1),
     "batch_size": _whole(1),
+    "least_batch": _whole(1),
     "accumulate": _whole(1),
     "clip": _or_none(_one(Clipping)),
     "constraints": _all(Constraint),

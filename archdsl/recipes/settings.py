@@ -11,6 +11,7 @@ from archdsl.elaborate.values import ABSENT, Poisoned, Stop
 from archdsl.ops.arguments import describe
 from archdsl.recipes.applying import Reading, number_of, read_technique
 from archdsl.recipes.formula import read_formula
+from archdsl.recipes.hints import meant
 from archdsl.recipes.recipe import Stage
 from archdsl.recipes.selecting import read_selection
 from archdsl.syntax import ast
@@ -85,7 +86,12 @@ def _word(*words: str) -> Reader:
         value = expr.id if isinstance(expr, ast.Name) else reading.value(expr)
         text = "none" if value is None else str(value)
         if text not in words:
-            raise bad_setting(f"{' or '.join(words)} is needed, not {describe(value)}", expr)
+            near = meant(text, words)
+            raise bad_setting(
+                f"{', '.join(words[:-1])} or {words[-1]} is needed, not {text}",
+                expr,
+                help=f"did you mean {near}?" if near else "",
+            )
         return text
 
     return read

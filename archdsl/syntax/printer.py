@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from archdsl.diagnostics import Source, Span
-from archdsl.syntax import ast, expected
+from archdsl.syntax import ast
 from archdsl.syntax import precedence as level
 from archdsl.syntax.layout import (
     Break,
@@ -28,6 +28,7 @@ from archdsl.syntax.layout import (
     render,
     separated,
 )
+from archdsl.syntax.words import OPERATOR_WORDS, RESERVED
 
 INDENT = 4
 
@@ -65,7 +66,7 @@ def print_pipeline(pipeline: ast.Pipeline) -> str:
 
 _NOWHERE = Source("", "")
 _FIRST_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STARTS_STATEMENT = expected.RESERVED - expected.OPERATOR_WORDS | {"let", "if", "for"}
+_STARTS_STATEMENT = RESERVED - OPERATOR_WORDS | {"let", "if", "for"}
 
 
 def _quoting() -> _Printer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from archdsl.ops.arguments import number, probability, size
 from archdsl.techniques.schedules import Cosine, Schedule
 from archdsl.techniques.technique import Technique, technique
@@ -11,6 +13,8 @@ class Average(Technique):
     """An average of the weights that takes their place when the run ends."""
 
     kind = "average"
+    over_the_run: ClassVar[bool] = False
+    """Whether the epochs that it is taken at hang on how many there are."""
 
     def held_rate(self, epochs: int) -> tuple[int, float] | None:
         """The epoch from which it holds the learning rate, and at what, where it does."""
@@ -37,6 +41,7 @@ class SWA(Average):
     """
 
     example = "swa(start = 0.75, lr = 0.01)"
+    over_the_run = True
 
     start: float = probability(default=0.75, doc="share of the epochs before the first")
     lr: float = number(
@@ -59,6 +64,7 @@ class Snapshots(Average):
     """
 
     example = "snapshots(5)"
+    over_the_run = True
 
     count: int = size(default=5, doc="how many of the last")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from archdsl.ops.arguments import OpError, flag, integer, number, optional, probability
 from archdsl.ops.op import Tensor
@@ -219,7 +220,9 @@ class BinaryCrossEntropy(Loss):
                 argument="positive_weight",
             )
         if not self.one_hot:
-            return Wanted(type)
+            several = type.rank == 1 and type.dims[0] != 1
+            one = replace(self, one_hot=True)
+            return Wanted(type, of_one_class=str(one) if several else "")
         classes = type.dims[0] if type.rank == 1 else None
         if not isinstance(classes, int) or classes < 2:
             raise OpError(

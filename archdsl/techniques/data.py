@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, get_args
 
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.dims import Size
 from archdsl.ops.arguments import Kind, Sizes, argument, choice, describe, optional, size, text
+from archdsl.ops.op import signature
 from archdsl.techniques.technique import Technique, technique
+
+PICTURES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
+)
+"""What the names of image files end in."""
 
 
 class DataSource(Technique):
@@ -28,6 +35,20 @@ class DataSource(Technique):
     def fitted(self, dims: Sequence[Size]) -> str:
         """The same source written so that it gives inputs of these sizes, or nothing."""
         return ""
+
+    def like(self, other: DataSource, said: Collection[str] = ()) -> DataSource:
+        """The same files, read as ``other`` is: its size, its target, what it leaves out.
+
+        What is ``said`` of this one stays, and so does what it cannot take from the other.
+        """
+        kept = {*self.files, *other.files, *said}
+        taken: dict[str, Any] = {}
+        for parameter in signature(type(self)):
+            name = parameter.name
+            if name not in kept and name in vars(other):
+                with suppress(ValueError):
+                    taken[name] = parameter.kind.convert(getattr(other, name))
+        return replace(self, **taken)
 
 
 def _names(*, doc: str) -> Any:

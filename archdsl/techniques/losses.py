@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from archdsl.ops.arguments import OpError
@@ -25,6 +25,8 @@ class Wanted:
     type: Tensor
     classes: int | None = None
     ignore: int = IGNORE
+    of_one_class: str = field(default="", compare=False)
+    """How the loss is written where the data gives one class a sample, if that is otherwise."""
 
     def __str__(self) -> str:
         if self.classes is None:

@@ -16,11 +16,12 @@ Names are looked up by kind: ``constant`` may be a schedule and an initializatio
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from archdsl.ops.op import show_value, signature
+from archdsl.techniques.selection import Selection
 
 if sys.version_info >= (3, 11):
     from typing import dataclass_transform
@@ -52,8 +53,23 @@ class Technique:
         }
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{k} = {show_value(v)}" for k, v in self.arguments.items())
+        words = {p.name: p.kind.choices for p in signature(type(self))}
+        shown = ", ".join(f"{k} = {_written(v, words[k])}" for k, v in self.arguments.items())
         return f"{self.name}({shown})" if shown else self.name
+
+
+def _written(value: Any, words: Collection[str]) -> str:
+    """An argument as the language writes it: a text in quotes, unless it is one of the words."""
+    if isinstance(value, str) and value not in words:
+        return '"' + "".join(_ESCAPES.get(c, c) for c in value) + '"'
+    if isinstance(value, tuple) and any(isinstance(v, str) for v in value):
+        return "[" + ", ".join(_written(v, words) for v in value) + "]"
+    if isinstance(value, Selection) and len(value.selectors) > 1:
+        return f"({value})"
+    return show_value(value)
+
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
 AnyTechnique = TypeVar("AnyTechnique", bound=Technique)

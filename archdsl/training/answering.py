@@ -17,12 +17,14 @@ def answer(
 
     Raises ArchError for data that does not fit, and for images with no place to go.
     """
-    found, warnings = predict_source(trained.network, trained.recipe, source, trained, monte_carlo)
+    given = predict_source(trained.network, trained.recipe, source, trained, monte_carlo)
+    found = given.outputs
     if place is None:
         if any(map(is_picture, found.values())):
             message = "this network gives images, and those are no text for a terminal"
             raise ArchError([Diagnostic("bad-call", message, help="-o FOLDER")])
         count = len(next(iter(found.values())))
-        return table_text(found, [str(i + 1) for i in range(count)]), warnings
-    written = write_predictions(found, place)
-    return "".join(f"{path}\n" for path in written[:1]), warnings
+        names = given.names or [str(i + 1) for i in range(count)]
+        return table_text(found, names), given.warnings
+    written = write_predictions(found, place, given.names)
+    return "".join(f"{path}\n" for path in written[:1]), given.warnings

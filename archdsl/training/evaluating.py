@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
 
+from archdsl.diagnostics import Diagnostic
 from archdsl.recipes.changes import read_data
 from archdsl.training.data import Data, open_data
 from archdsl.training.data.samples import Parts
@@ -15,13 +17,20 @@ from archdsl.training.runs import Trained
 from archdsl.training.trainer import make_trainer
 
 
-def evaluate(trained: Trained, source: object = None) -> dict[str, float]:
+def evaluate(
+    trained: Trained,
+    source: object = None,
+    warn: Callable[[Iterable[Diagnostic]], object] = list,
+) -> dict[str, float]:
     """The loss and the metrics, on all of a source, or on the test part of the recipe's data.
 
-    Inputs are scaled as they were in training. Raises ArchError for data that does not fit.
+    Inputs are scaled as they were in training; ``warn`` is called with what there is to say of
+    the data. Raises ArchError for data that does not fit.
     """
     machine = Machine(progress=False)
-    served = served_by(_opened(trained, source), machine)
+    data = _opened(trained, source)
+    warn(data.warnings)
+    served = served_by(data, machine)
     module = measuring_module(trained.recipe, trained.network)
     trainer = make_trainer(run_settings(trained.recipe, machine))
     # who serves a source alone has no part in it that would be for tests
@@ -34,7 +43,7 @@ def _opened(trained: Trained, source: object) -> Data:
     recipe, settings = trained.recipe, trained.recipe.data_settings(trained.fold)
     if source is not None:
         settings = replace(settings, split=(1.0, 0.0, 0.0), folds=None)
-    chosen = read_data(source) if isinstance(source, str) else source
+    chosen = read_data(source, trained.source) if isinstance(source, str) else source
     data = open_data(
         recipe.data if chosen is None else chosen,
         inputs=recipe.inputs,
@@ -44,6 +53,7 @@ def _opened(trained: Trained, source: object) -> Data:
         scale=trained.scale,
         target_scale=trained.target_scale,
         classes=trained.classes,
+        columns=trained.columns,
     )
     if source is None or data.store is None:
         return data

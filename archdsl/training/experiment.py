@@ -25,7 +25,9 @@ from archdsl.training.fit import (
     train_one,
 )
 from archdsl.training.folds import fit_folds
+from archdsl.training.locking import alone_in
 from archdsl.training.lone import without_lone_samples
+from archdsl.training.machines import need_machine
 from archdsl.training.results import ResultsFolder
 from archdsl.training.seeds import seed_generators
 from archdsl.training.trainer import check_machine
@@ -81,6 +83,12 @@ def run(experiment: Experiment, fresh: Fresh, network: nn.Module | None = None) 
     several = recipe.folds is not None or recipe.ensemble is not None
     weights = _weights(experiment)
     machine = replace(experiment.machine, initialize=weights is None)
+    need_machine(
+        devices=machine.devices,
+        nodes=machine.nodes,
+        strategy=machine.strategy,
+        accelerator=machine.accelerator,
+    )
     check_machine(run_settings(recipe, machine))
     tell = _once(experiment.tell)
 
@@ -91,7 +99,7 @@ def run(experiment: Experiment, fresh: Fresh, network: nn.Module | None = None) 
         data = experiment.open(fold)
         for warning in data.warnings:
             tell(str(warning))
-        return without_lone_samples(data, one_of_them, machine.devices * machine.nodes, tell)
+        return without_lone_samples(data, recipe.least_batch, machine.devices * machine.nodes, tell)
 
     def begun(network: nn.Module) -> nn.Module:
         if weights is not None:
@@ -106,14 +114,16 @@ def run(experiment: Experiment, fresh: Fresh, network: nn.Module | None = None) 
     if not several:
         # what does not fit is said before a folder is made
         chosen = make(recipe.seed) if network is None else begun(network)
-        open_folder(recipe, machine, machine.origin)
-        return train_one(recipe, chosen, data, machine)
+        with alone_in(machine.folder, resume=machine.resume):
+            open_folder(recipe, machine, machine.origin)
+            return train_one(recipe, chosen, data, machine)
     if weights is not None:
         begun(one_of_them())
-    open_folder(recipe, machine, machine.origin)
-    if recipe.folds is not None:
-        return fit_folds(recipe, make, opened, train_one, machine)
-    return fit_ensemble(recipe, make, data, train_one, machine)
+    with alone_in(machine.folder, resume=machine.resume):
+        open_folder(recipe, machine, machine.origin)
+        if recipe.folds is not None:
+            return fit_folds(recipe, make, opened, train_one, machine)
+        return fit_ensemble(recipe, make, data, train_one, machine)
 
 
 def _check_folder(machine: Machine) -> None:
@@ -168,11 +178,17 @@ def fit_model(
     weights: object,
     tell: Callable[[str], None],
     root: Path | None = None,
+    fresh: Fresh | None = None,
     **machine: Any,
 ) -> Outcome:
-    """Train a network that is there; an ensemble and folds are of others of its kind."""
+    """Train a network that is there; an ensemble and folds are of others of its kind.
+
+    Where ``fresh`` makes one it is trained in its place, and begins as the recipe's seed says.
+    """
     source = read_data(data) if isinstance(data, str) else data
     experiment = Experiment(
         recipe, source, Machine(**machine), root=root, weights=weights, tell=tell
     )
+    if fresh is not None:
+        return run(experiment, fresh)
     return run(experiment, lambda: another(model), model)

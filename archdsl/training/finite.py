@@ -74,12 +74,17 @@ def weight_not_finite(network: nn.Module) -> str | None:
 
 
 def not_finite(
-    what: str, value: float | None, epoch: int, step: int | None, kept: str | None
+    what: str,
+    value: float | None,
+    epoch: int,
+    step: int,
+    kept: str | None,
+    notes: tuple[str, ...] = (),
 ) -> ArchError:
     """The error that stops the run. Epoch and step are counted from 1."""
-    place = f"epoch {epoch}" + ("" if step is None else f", step {step}")
+    place = f"epoch {epoch}, step {step}"
     shown = "not finite" if value is None else str(value)
-    notes = (f"the last good checkpoint is {kept}",) if kept else ()
+    notes = (*notes, f"the last good checkpoint is {kept}") if kept else notes
     return ArchError(
         [
             Diagnostic(

@@ -20,10 +20,12 @@ from archdsl.training.batch_norms import reestimate_batch_norms
 from archdsl.training.data import Data
 from archdsl.training.data.loaders import loaders_of
 from archdsl.training.generated import training_module
+from archdsl.training.lone import lone_samples_refused
 from archdsl.training.origin import Origin
 from archdsl.training.predicting import Predictions, predict_source
 from archdsl.training.quiet import quiet_libraries
 from archdsl.training.results import SPECIFICATION, ResultsFolder, open_results, process_rank
+from archdsl.training.resuming import check_epochs
 from archdsl.training.seeds import seed_generators
 from archdsl.training.stopping import best_epoch, monitored, stopping_callbacks
 from archdsl.training.trainer import RunSettings, evaluate, fit, make_trainer
@@ -76,7 +78,7 @@ class Outcome:
         at work. Raises ArchError.
         """
         known = self.data if self.data is not None else Data("nothing", self.recipe.data_settings())
-        return predict_source(self.network, self.recipe, source, known, monte_carlo)[0]
+        return predict_source(self.network, self.recipe, source, known, monte_carlo).outputs
 
     def __str__(self) -> str:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.test.items())
@@ -105,7 +107,8 @@ def train_one(recipe: Recipe, network: nn.Module, data: Data, machine: Machine) 
             seed_generators(recipe.seed, "initialize")
             initialize: Callable[[], None] = getattr(module, "initialize")  # noqa: B009 - it is generated
             initialize()
-        journal = fit(trainer, module, served.train, served.validation, resume=resume)
+        with lone_samples_refused():
+            journal = fit(trainer, module, served.train, served.validation, resume=resume)
     network = apply_average(recipe, module, trainer)
     if moves_batch_norms(recipe):
         device = trainer.strategy.root_device
@@ -166,7 +169,7 @@ def run_settings(recipe: Recipe, machine: Machine) -> RunSettings:
         devices=machine.devices,
         nodes=machine.nodes,
         strategy=machine.strategy,
-        freezes=len(recipe.freeze) > 1 or bool(recipe.untaught),
+        unused_parameters=len(recipe.freeze) > 1 or bool(recipe.untaught),
         accelerator=machine.accelerator,
         precision="32-true" if recipe.precision == "32" else recipe.precision,
         accumulate=recipe.accumulate,
@@ -200,6 +203,7 @@ def weights_metadata(recipe: Recipe, data: Data, origin: Mapping[str, Any]) -> d
         "scale": {name: scale.as_dict() for name, scale in data.scale.items()},
         "target_scale": {name: scale.as_dict() for name, scale in data.target_scale.items()},
         "classes": {name: list(classes) for name, classes in data.classes.items()},
+        "columns": list(data.columns),
     }
 
 
@@ -229,6 +233,8 @@ def open_folder(recipe: Recipe, machine: Machine, origin: Origin) -> None:
     """Make the results folder ready; ArchError where it cannot be, or holds another run."""
     if machine.folder is None:
         return
+    if machine.resume:
+        check_epochs(recipe, ResultsFolder(machine.folder))
     # what is set of the network is a setting of the run, too
     parameters = {"parameters": list(origin.parameters)} if origin.parameters else {}
     open_results(

@@ -27,4 +27,5 @@ def training_module(recipe: Recipe, network: nn.Module) -> LightningModule:
     made = ModuleType(f"archdsl_generated.training_{digest}")
     exec(compile(text, filename, "exec"), made.__dict__)  # noqa: S102 - our own source
     module: LightningModule = lean(getattr(made, generated.class_name))(network)
+    module.terms = tuple(term.name for term in recipe.loss)  # type: ignore[assignment]  # plain
     return module

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from archdsl.training.checkpoints import same_file_also_as
 from archdsl.training.finite import LossWatch, not_finite, weight_not_finite
+from archdsl.training.judging import is_better
 from archdsl.training.progress import Reporter
 from archdsl.training.results import ResultsFolder, check_room
 from archdsl.training.seeds import SeededBatches, seed_generators
@@ -35,7 +36,7 @@ class Journal(Checkpoint):
         reporter: Reporter,
         folder: ResultsFolder | None = None,
         monitor: str | None = None,
-        mode: str = "min",
+        mode: Literal["min", "max"] = "min",
         deterministic: bool = True,
     ) -> None:
         self.seed = seed
@@ -104,6 +105,17 @@ class Journal(Checkpoint):
         seed_generators(self.seed, epoch, "start", rank)
         self.watch.forget()
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Let go of the last gradients before the forward pass, as a loop by hand does.
+
+        Lightning does so behind it, so that its activations find no room where they had been.
+        """
+        if batch_idx % trainer.accumulate_grad_batches == 0:
+            for optimizer in trainer.optimizers:
+                optimizer.zero_grad()
+
     def on_train_batch_end(
         self,
         trainer: Trainer,
@@ -125,9 +137,10 @@ class Journal(Checkpoint):
         ordered = {name: row[name] for name in [*first, *row]}
         self.rows.append({"epoch": epoch, **ordered})
         self.stopped = bool(trainer.should_stop)
-        better = self._is_better(row)
+        judged = row.get(self.monitor or "", math.nan)
+        better = is_better(judged, self.best, self.mode)
         if better:
-            self.best, self.best_epoch = row[self.monitor or ""], epoch
+            self.best, self.best_epoch = judged, epoch
         if self.folder:
             # All processes come here: some strategies gather the state from them all.
             trainer.save_checkpoint(self.folder.last, weights_only=False)
@@ -135,14 +148,6 @@ class Journal(Checkpoint):
                 same_file_also_as(self.folder.last, self.folder.best)
         self._write_rows(trainer)
         self.reporter.epoch(epoch, self.rows[-1])
-
-    def _is_better(self, row: Mapping[str, float]) -> bool:
-        value = row.get(self.monitor or "", math.nan)
-        if math.isnan(value):
-            return False
-        if self.best is None:
-            return True
-        return value < self.best if self.mode == "min" else value > self.best
 
     def _write_rows(self, trainer: Trainer) -> None:
         if self.folder and self.rows and trainer.is_global_zero:
@@ -156,9 +161,9 @@ class Journal(Checkpoint):
             wrong = self._first_of_all(trainer, wrong)
         if wrong is not None:
             step, term, value = wrong
-            raise not_finite(
-                _called(term), value, trainer.current_epoch + 1, step + 1, self._kept()
-            )
+            what = _called(term, trainer.lightning_module)
+            epoch = trainer.current_epoch + 1
+            raise not_finite(what, value, epoch, step + 1, self._kept())
         if mean is not None:
             self.reporter.loss(mean * trainer.accumulate_grad_batches)
 
@@ -183,13 +188,20 @@ class Journal(Checkpoint):
         self, trainer: Trainer, module: LightningModule, epoch: int, row: Mapping[str, float]
     ) -> None:
         """No checkpoint is written of weights that are lost."""
-        for name, called in (("train_loss", "the loss"), ("val_loss", "the validation loss")):
-            if not math.isfinite(row.get(name, 0.0)):
-                raise not_finite(called, row[name], epoch, None, self._kept())
+        step = trainer.fit_loop.epoch_loop.batch_idx + 1
+        for stage, called in (("train", "loss"), ("val", "validation loss")):
+            loss = row.get(f"{stage}_loss", 0.0)
+            if not math.isfinite(loss):
+                terms = [t for t in _terms(module) if not math.isfinite(row.get(f"{stage}_{t}", 0))]
+                what = _called(terms[0] if terms else "loss", module, called)
+                value = row[f"{stage}_{terms[0]}"] if terms else loss
+                raise not_finite(what, value, epoch, step, self._kept())
         weight = weight_not_finite(module)
         if trainer.strategy.reduce_boolean_decision(weight is not None, all=False):
-            what = f"the weight {weight}" if weight else "a weight"
-            raise not_finite(what, None, epoch, None, self._kept())
+            called = (weight or "").removeprefix("network.")  # as in state_dict
+            what = f"the weight {called}" if weight else "a weight of another process"
+            notes = _lost_gradient(module, weight)
+            raise not_finite(what, None, epoch, step, self._kept(), notes)
 
     def _kept(self) -> str | None:
         last = self.last_checkpoint()
@@ -210,8 +222,25 @@ class Journal(Checkpoint):
         self.reporter.end()
 
 
-def _called(term: str) -> str:
-    return "the loss" if term == "loss" else f"the term {term} of the loss"
+def _terms(module: LightningModule) -> tuple[str, ...]:
+    """The names of the loss's terms, where the module tells them."""
+    terms: tuple[str, ...] = getattr(module, "terms", ())
+    return terms
+
+
+def _called(term: str, module: LightningModule, loss: str = "loss") -> str:
+    """A term of a loss as a message calls it; what has one term alone, by that."""
+    terms = _terms(module)
+    if term == "loss":
+        return f"the {loss} {terms[0]}" if len(terms) == 1 else f"the {loss}"
+    return f"the term {term} of the {loss}"
+
+
+def _lost_gradient(module: LightningModule, weight: str | None) -> tuple[str, ...]:
+    gradient = dict(module.named_parameters())[weight].grad if weight else None
+    if gradient is None or bool(gradient.isfinite().all()):
+        return ()
+    return ("its gradient is not finite, either",)
 
 
 def _float(value: Any) -> float:

@@ -37,7 +37,7 @@ class Origin:
         """As it stands beside weights; the data's place as it is seen from the results' folder."""
         root = None if self.root is None else _seen_from(folder, self.root)
         made = {"network": self.network, "recipe": self.recipe, "set": list(self.changes)}
-        return {**made, "root": root}
+        return {**made, "parameters": list(self.parameters), "root": root}
 
 
 def _seen_from(folder: Path | None, root: Path) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.recipes import Recipe
 from archdsl.recipes.changes import read_data
+from archdsl.techniques.data import DataSource
 from archdsl.techniques.prediction import MonteCarlo
 from archdsl.training.answers import Answer, answers_of, tensors_of
 from archdsl.training.data import Scale, open_inputs
@@ -24,7 +25,13 @@ from archdsl.training.uncertainty import (
 
 
 class Known(Protocol):
-    """What a network has learnt of its data beside its weights: scales, and names of classes."""
+    """What a network has learnt of its data beside its weights: scales, and names."""
+
+    @property
+    def source(self) -> DataSource | None: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
 
     @property
     def scale(self) -> Mapping[str, Scale]: ...
@@ -77,6 +84,19 @@ class Predictions:
         return self.classes[index] if index < len(self.classes) else str(index)
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """What a network says of a source of data, by the names of its outputs.
+
+    ``names`` are those of the samples, where they have any; ``warnings`` is what there is to be
+    warned of.
+    """
+
+    outputs: dict[str, Predictions]
+    names: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+
 def predict(
     network: nn.Module,
     batches: Iterable[Any],
@@ -106,17 +126,19 @@ def predict_source(
     source: object,
     known: Known,
     monte_carlo: int | None = None,
-) -> tuple[dict[str, Predictions], tuple[Diagnostic, ...]]:
-    """What a trained network says of a source of data, and what is to be warned of.
+) -> Predicted:
+    """What a trained network says of a source of data.
 
-    ``source`` is as ``fit`` takes it, and needs no targets. Raises ArchError for what does not fit.
+    ``source`` is as ``fit`` takes it, and needs no targets; a text is read like the source of the
+    training. Raises ArchError for what does not fit.
     """
     data = open_inputs(
-        read_data(source) if isinstance(source, str) else source,
+        read_data(source, known.source) if isinstance(source, str) else source,
         inputs=recipe.inputs,
         settings=recipe.data_settings(),
         scale=known.scale,
         classes=known.classes,
+        columns=known.columns,
     )
     found = predict(
         network,
@@ -126,7 +148,7 @@ def predict_source(
         classes=known.classes,
         monte_carlo=monte_carlo,
     )
-    return found, data.warnings
+    return Predicted(found, data.names, data.warnings)
 
 
 @torch.no_grad()

@@ -179,21 +179,32 @@ def print_result(
 ) -> None:
     """Print the table at the end: a row for training, validation and test each.
 
-    ``result`` is such as ``{"training": {"loss": 0.01}, "test": {"loss": 0.05}}``.
+    ``result`` is such as ``{"training": {"loss": 0.01}, "test": {"loss": 0.05}}``. Where there is
+    more to measure than there are parts, the rows are what is measured, and the parts columns.
     """
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     stream = sys.stdout if stream is None else stream
-    columns = list(dict.fromkeys(name for row in result.values() for name in row))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    for name in columns:
-        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
-    for stage, row in result.items():
-        table.add_row(stage, *(shown(row[name]) if name in row else "" for name in columns))
     console = Console(file=stream, highlight=False)
+    measures = list(dict.fromkeys(name for row in result.values() for name in row))
+    turned = len(measures) > len(result)
+    columns, rows = ([*result], measures) if turned else (measures, [*result])
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", overflow="fold")
+    for name in columns:
+        table.add_column(escape(_in_words(name)), justify="right", no_wrap=True)
+    for name in rows:
+        cells = [result[c].get(name) if turned else result[name].get(c) for c in columns]
+        table.add_row(escape(_in_words(name)), *("" if v is None else shown(v) for v in cells))
     console.print(table)
     for note in notes:
         console.print(note, soft_wrap=True, markup=False)
+
+
+def _in_words(name: str) -> str:
+    """``mean_absolute_error(out_1)`` as ``mean absolute error(out_1)``."""
+    measure, bracket, tensors = name.partition("(")
+    return measure.replace("_", " ") + bracket + tensors

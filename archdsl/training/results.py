@@ -31,6 +31,8 @@ RESULT = "result.json"
 CURVES = "curves.svg"
 WEIGHTS = "weights.safetensors"
 CHECKPOINTS = "checkpoints"
+WEIGHTS_METADATA = "archdsl"
+"""Under what the weights' file has what belongs to them."""
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 _FILES = (SPECIFICATION, SETTINGS, METRICS, RESULT, CURVES, WEIGHTS)
 
@@ -72,8 +74,9 @@ class ResultsFolder:
 
         # A copy each: weights that are tied stand in the file under both names.
         tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
-        texts = {name: json.dumps(plain(value)) for name, value in metadata.items()}
-        write_file(self.weights, save(tensors, metadata=texts))
+        # One text: safetensors writes several in an order that is another each time.
+        text = json.dumps(plain(metadata))
+        write_file(self.weights, save(tensors, metadata={WEIGHTS_METADATA: text}))
 
     def write_curves(self, rows: Sequence[Row], metrics: Sequence[str] | None = None) -> None:
         """Draw loss and metrics by epoch."""

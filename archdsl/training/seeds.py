@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable, Iterator, Sized
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,15 @@ def seed_generators(*parts: int | str) -> None:
     seed = seed_from(*parts)
     random.seed(seed)
     np.random.seed(seed)  # what transforms and data sets of others draw from
-    torch.manual_seed(seed)
+    if _has_accelerator():
+        torch.manual_seed(seed)
+    else:  # the same, without notes of where it was called for devices that may come yet
+        torch.default_generator.manual_seed(seed)
+
+
+@cache
+def _has_accelerator() -> bool:
+    return torch.cuda.is_available() or torch.xpu.is_available() or torch.mps.is_available()
 
 
 class SeededBatches:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from archdsl.diagnostics import ArchError, Diagnostic, suggest
 from archdsl.recipes import Recipe
 from archdsl.techniques.stopping import Patience
+from archdsl.training.judging import is_better
 
 State = dict[str, Tensor]
 
@@ -57,6 +57,7 @@ class BestWeights(EarlyStopping):
             check_finite=False,  # what is no number is no improvement
             check_on_train_epoch_end=True,
         )
+        self._better: Literal["min", "max"] = mode
         self.best: float | None = None
         self.epoch: int | None = None
         self.weights: State = {}
@@ -75,16 +76,11 @@ class BestWeights(EarlyStopping):
         if self.monitor not in trainer.callback_metrics:
             raise _not_logged(self.monitor, sorted(trainer.callback_metrics))
         value = float(trainer.callback_metrics[self.monitor])
-        if self._is_best(value):
+        if is_better(value, self.best, self._better):
             self.best, self.epoch = value, trainer.current_epoch + 1
             self.weights = self._validated or _copy(pl_module)
         self._validated = None
         super().on_train_epoch_end(trainer, pl_module)
-
-    def _is_best(self, value: float) -> bool:
-        if math.isnan(value) or self.best is None:
-            return not math.isnan(value)
-        return value < self.best if self.mode == "min" else value > self.best
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set in its init

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,7 +43,7 @@ class RunSettings:
     devices: int = 1
     nodes: int = 1
     strategy: Literal["auto", "ddp", "fsdp"] = "auto"
-    freezes: bool = False
+    unused_parameters: bool = False
     """Whether parameters get no gradient: in some epochs, or for want of a loss."""
     accelerator: str = "auto"
     precision: str = "32-true"
@@ -139,7 +141,7 @@ def _on_cpu(run: RunSettings) -> bool:
 def _strategy(run: RunSettings) -> str:
     """DDP waits for every gradient, unless it is told that some do not come."""
     several = run.devices * run.nodes > 1
-    if run.freezes and several and run.strategy in {"auto", "ddp"}:
+    if run.unused_parameters and several and run.strategy in {"auto", "ddp"}:
         return "ddp_find_unused_parameters_true"
     return run.strategy
 
@@ -170,15 +172,30 @@ def fit(
     if resume is not None:
         read_checkpoint(resume)  # refused here, whatever a strategy would load it with
     exact = _deterministic(journal.deterministic)
-    with quiet_libraries(), exact, _interruptions(trainer, journal):
-        trainer.fit(
-            module,
-            journal.batches,
-            validation,
-            ckpt_path=None if resume is None else str(resume),
-            weights_only=True,
-        )
+    try:
+        with quiet_libraries(), exact, _interruptions(trainer, journal):
+            trainer.fit(
+                module,
+                journal.batches,
+                validation,
+                ckpt_path=None if resume is None else str(resume),
+                weights_only=True,
+            )
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            _part_at_exit()
     return journal
+
+
+@cache
+def _part_at_exit() -> None:
+    """Leave the group of processes before Python ends, whose threads would else abort it."""
+    atexit.register(_part)
+
+
+def _part() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def evaluate(trainer: Trainer, module: LightningModule, batches: Iterable[Any]) -> dict[str, float]:

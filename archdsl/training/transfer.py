@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from archdsl.backends.torch_module.weights import read_weights
 from archdsl.diagnostics import ArchError, Diagnostic
+from archdsl.training.results import WEIGHTS
 
 MOST_LISTED = 6
 
@@ -64,8 +66,8 @@ def transfer_weights(
     """Take what matches by name and shape into a network, in place; tell what did and what not.
 
     ``weights`` is another network, its ``state_dict``, or a file of one (``.safetensors``, or what
-    ``torch.save`` wrote), read without running anything. Raises ArchError, ``bad-weights``, where
-    it cannot be read, or nothing of it matches.
+    ``torch.save`` wrote), read without running anything; or the folder of a run. Raises ArchError,
+    ``bad-weights``, where it cannot be read, or nothing of it matches.
     """
     given, source = _read(weights)
     own = network.state_dict()
@@ -101,7 +103,19 @@ def _read(
     if isinstance(weights, nn.Module):
         return weights.state_dict(), type(weights).__name__
     source = "the weights" if isinstance(weights, Mapping) else os.fspath(weights)
+    if not isinstance(weights, Mapping) and Path(weights).is_dir():
+        weights = _of_run(Path(weights))
     return read_weights(weights).tensors, source
+
+
+def _of_run(folder: Path) -> Path:
+    """The weights in the folder of a run."""
+    place = folder / WEIGHTS
+    if place.is_file():
+        return place
+    message = f"{folder} is a folder, and holds no finished run: it has no {WEIGHTS}"
+    help = "name a file of weights, or the folder that archdsl train left"
+    raise ArchError([Diagnostic("bad-weights", message, help=help)])
 
 
 def _nothing(report: Transfer) -> Diagnostic:

@@ -10,18 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archdsl.backends.torch_optimize.dropouts import DROPOUTS
 from archdsl.training.answers import Answer, tensors_of
 from archdsl.training.ensemble import Ensemble
 from archdsl.training.seeds import seed_from
 
 # What drops at random: torch's modules, and the classes that a network's source has of its own.
 _DROPOUTS = (
-    nn.Dropout,
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    nn.AlphaDropout,
-    nn.FeatureAlphaDropout,
+    *DROPOUTS,
     nn.MultiheadAttention,
     nn.RNNBase,
     nn.TransformerEncoderLayer,  # in evaluation it takes a way on which nothing drops

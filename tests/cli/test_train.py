@@ -114,9 +114,8 @@ def test_a_longer_run_goes_on_as_if_it_had_been_longer_at_once(
     call("train", "iris.arch", "-o", "whole", "--set", "epochs=5")
     call("train", "iris.arch", "-o", "parts", "--set", "epochs=2")
     call("train", "iris.arch", "-o", "parts", "--set", "epochs=5", "--resume")
-    for name in ("metrics.csv", "weights.safetensors"):
-        whole, parts = ((room / run / name).read_bytes() for run in ("whole", "parts"))
-        assert (whole == parts) or name != "metrics.csv"
+    whole, parts = ((room / run / "metrics.csv").read_bytes() for run in ("whole", "parts"))
+    assert whole == parts
     weights = [_weights(room / run) for run in ("whole", "parts")]
     assert all(np.array_equal(weights[0][k], weights[1][k]) for k in weights[0])
 
@@ -135,6 +134,8 @@ def test_two_runs_agree_to_the_bit_and_two_seeds_do_not(
     a, b, c = ((room / run / "metrics.csv").read_text(encoding="utf-8") for run in "abc")
     assert a == b
     assert a != c
+    for name in ("weights.safetensors", "result.json", "settings.json", "curves.svg"):
+        assert (room / "a" / name).read_bytes() == (room / "b" / name).read_bytes()
 
 
 def test_a_named_recipe_is_chosen(room: Path, call: Callable[..., Result]) -> None:
@@ -322,7 +323,8 @@ def test_batch_norm_gets_no_lone_sample(room: Path, call: Callable[..., Result])
     done = call("train", "iris.arch", "-o", "run", "--set", "batch_size=119", *short)
     assert "leaves out its last batch, of 1" in done.output
     done = call("train", "iris.arch", "-o", "one", "--set", "batch_size=1", *short, code=1)
-    assert "batch norm needs more than one sample" in done.output
+    assert "error[bad-setting]" in done.output
+    assert "needs 2 samples to be trained on, and a batch has 1" in done.output
     assert not (room / "one").exists()
     asked = ["--set", "batch_size=119", "--set", "drop_last=true"]
     assert "leaves out" not in call("train", "iris.arch", "-o", "two", *asked, *short).output
@@ -393,3 +395,50 @@ def test_a_project_may_move(
     (room / "here").rename(room / "there")
     assert call("evaluate", "there/runs/iris").output == before
     assert str(room).encode() not in (room / "there/runs/iris/weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message", "help"),
+    [
+        (["--devices", "0"], "devices counts processes on a machine", "--devices 1"),
+        (["--nodes", "0"], "nodes counts machines", "--nodes 1"),
+        (["--accelerator", "gpu"], "accelerator gpu needs a GPU", "--accelerator cpu"),
+        (["--accelerator", "mps"], "accelerator mps is the GPU of an", "--accelerator cpu"),
+        (["--strategy", "fsdp"], "strategy fsdp parts a network among GPUs", "--strategy ddp"),
+        (["--set", "optimizer.lr=3"], "optimizer.lr is a part", "'optimizer=sgd(lr = 3)'"),
+        (["--set", "lr=3"], "there is no setting lr", "--set 'optimizer=sgd(lr = 3)'"),
+        (["--set", "epoch=3"], "there is no setting epoch", "did you mean epochs?"),
+        (["--weights", "."], "is a folder, and holds no finished run", "name a file of weights"),
+    ],
+)
+def test_what_cannot_be_is_said_in_our_own_words(
+    asked: list[str],
+    message: str,
+    help: str,
+    room: Path,
+    call: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    done = CliRunner().invoke(cli, ["train", "iris.arch", "-o", "run", *asked])
+    assert done.exit_code in (1, 2)
+    assert message in done.output
+    assert help in done.output.partition("= help:")[2]
+    assert "Trainer" not in done.output
+    assert not (room / "run").exists()
+
+
+def test_more_gpus_than_there_are_is_said(
+    room: Path, call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    done = call("train", "iris.arch", "-o", "run", "--devices", "4", code=1)
+    assert "this machine has 1 GPU, and devices asks for 4" in done.output
+
+
+def test_weights_may_be_the_folder_of_a_run(room: Path, call: Callable[..., Result]) -> None:
+    call("train", "iris.arch", "-o", "base", "--set", "epochs=1")
+    done = call("train", "iris.arch", "-o", "run", "--set", "epochs=1", "--weights", "base")
+    assert f"4 of 4 tensors taken from {room / 'base'}" in done.output

@@ -31,6 +31,7 @@ NOT_IN_THE_CORPUS = {
     "bad-weights": "tests/backends/",
     "cannot-run": "tests/training/run/",
     "data-mismatch": "tests/training/data/",
+    "ignored-columns": "tests/cli/",
     "loss-not-finite": "tests/training/run/",
     "no-data": "tests/cli/test_train.py",
     "no-graphviz": "tests/render/",

@@ -9,7 +9,8 @@ from lark import Lark, UnexpectedInput
 
 from archdsl.diagnostics import ArchError, Source
 from archdsl.syntax.lexer import Lexer
-from archdsl.syntax.parser import _Lines, find_grammar
+from archdsl.syntax.lines import Lines
+from archdsl.syntax.parser import find_grammar
 
 _ROOT = Path(__file__).parents[2]
 FILES = sorted(
@@ -17,8 +18,8 @@ FILES = sorted(
 )
 
 
-def _lark(plugins: dict[str, type]) -> tuple[Lark, _Lines]:
-    lines = _Lines()
+def _lark(plugins: dict[str, type]) -> tuple[Lark, Lines]:
+    lines = Lines()
     made = Lark(
         find_grammar().read_text(encoding="utf-8"), parser="lalr", postlex=lines, _plugins=plugins
     )
@@ -28,9 +29,7 @@ def _lark(plugins: dict[str, type]) -> tuple[Lark, _Lines]:
 OURS, LARKS = _lark({"ContextualLexer": Lexer}), _lark({})
 
 
-def _tokens(
-    parser: tuple[Lark, _Lines], text: str
-) -> list[tuple[str, str, int | None, int | None]]:
+def _tokens(parser: tuple[Lark, Lines], text: str) -> list[tuple[str, str, int | None, int | None]]:
     lark, lines = parser
     lines.source = Source("x.arch", text)
     found = []

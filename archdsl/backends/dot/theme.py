@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from archdsl.colors import DARK, LIGHT
+
 FONT = "Helvetica"
 
 
@@ -63,11 +65,11 @@ NAMES: Mapping[str, str] = {
 """What the legend calls a group, where that is more than its word."""
 
 _LIGHT = Theme(
-    paper="#ffffff",
-    ink="#1a1a1a",
+    paper=LIGHT.paper,
+    ink=LIGHT.ink,
     quiet="#585c61",
     wire="#4a4f55",
-    skip="#0072b2",
+    skip=LIGHT.skip,
     module=Tint("#eceff3", "#596270"),
     frames=(Tint("#f8f9fb", "#b9c0ca"), Tint("#f1f3f6", "#aab3bf"), Tint("#ecf0f3", "#9aa4b2")),
     tints={
@@ -81,7 +83,7 @@ _LIGHT = Theme(
         "pooling": Tint("#f9d3c0", "#d55e00"),
         "regularization": Tint("#e4e4e4", "#7d7d7d"),
         "shape": Tint("#f6f6f6", "#9e9e9e"),
-        "other": Tint("#ffffff", "#4a4f55"),
+        "other": Tint(LIGHT.paper, "#4a4f55"),
     },
     marks={
         "kept": Tint("#f4f5f7", "#a3abb5"),
@@ -93,11 +95,11 @@ _LIGHT = Theme(
 )
 
 _DARK = Theme(
-    paper="#16191d",
-    ink="#eceff1",
+    paper=DARK.paper,
+    ink=DARK.ink,
     quiet="#a7afb8",
     wire="#b4bcc5",
-    skip="#6cb8ea",
+    skip=DARK.skip,
     module=Tint("#2c333b", "#8d98a5"),
     frames=(Tint("#1c2025", "#454d57"), Tint("#22272d", "#525b66"), Tint("#282e35", "#5f6975")),
     tints={
@@ -111,7 +113,7 @@ _DARK = Theme(
         "pooling": Tint("#5a2a08", "#f0863c"),
         "regularization": Tint("#3a3f45", "#9aa3ac"),
         "shape": Tint("#25292e", "#7b848e"),
-        "other": Tint("#16191d", "#b4bcc5"),
+        "other": Tint(DARK.paper, "#b4bcc5"),
     },
     marks={
         "kept": Tint("#22272d", "#6d7781"),

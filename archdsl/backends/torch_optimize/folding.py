@@ -5,18 +5,11 @@ from __future__ import annotations
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from archdsl.backends.torch_optimize.dropouts import DROPOUTS
 from archdsl.backends.torch_optimize.observation import observe, rank
 from archdsl.backends.torch_optimize.tracing import has_hooks
 
-_IDLE = (
-    nn.Identity,
-    nn.Dropout,
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    nn.AlphaDropout,
-    nn.FeatureAlphaDropout,
-)
+_IDLE = (nn.Identity, *DROPOUTS)
 # A layer, the norm that may follow it, and the rank at which that norm's channels are the layer's:
 # BatchNorm1d takes [N, C] and [N, C, L] alike, and in the latter a Linear's features are L.
 _FOLDS: dict[type[nn.Module], tuple[type[nn.Module], int]] = {

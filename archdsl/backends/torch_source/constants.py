@@ -30,7 +30,8 @@ from archdsl.backends.torch_source.plan import (
     is_inline,
 )
 from archdsl.backends.torch_source.tree import Leaf, Unit
-from archdsl.elaborate.expressions import Budget, evaluate
+from archdsl.elaborate.bounds import Budget
+from archdsl.elaborate.expressions import evaluate
 from archdsl.elaborate.values import Env, Poisoned, Stop
 from archdsl.graph import Source, type_of
 from archdsl.ops.torch_text import same

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.backends.torch_source.names import unique, variable
 from archdsl.backends.torch_source.plan import ClassPlan, is_plain
 from archdsl.backends.torch_source.rolling import Line, roll_lines
+from archdsl.backends.torch_source.steps import Result, identity_of, steps_of, training_only
+from archdsl.backends.torch_source.templates import fill
 from archdsl.backends.torch_source.tree import Leaf, Unit
 from archdsl.dims import show_shape
 from archdsl.graph import Graph, Source, type_of
@@ -16,18 +17,7 @@ from archdsl.graph import Graph, Source, type_of
 LONGEST_CHAIN = 4
 LONGEST_CALL = 64
 GENERIC = ("x", "out", "y", "z")
-
-
-@dataclass
-class Result:
-    """What a network gives: its named outputs, and those in training alone."""
-
-    always: list[tuple[str, Source]] = field(default_factory=list)
-    training: list[tuple[str, Source]] = field(default_factory=list)
-    type_name: str = ""
-    """The named tuple of several outputs, where there are several outside training."""
-    training_type: str = ""
-    """The named tuple that comes in training, with the outputs in training alone."""
+AT_THE_END = 2  # steps that are left, where a name decides what is held meanwhile
 
 
 class Forward:
@@ -56,6 +46,7 @@ class Forward:
         self.unread: set[Source] = set()
         """Carried states that nothing reads."""
         self.paths: set[Source] = set()
+        self.passed_by: set[Source] = set()  # inputs, or what an optional member made of them
         """Tensors that meet two or more others in one merge."""
 
     # Entry ------------------------------------------------------------------------
@@ -65,11 +56,11 @@ class Forward:
         self._count_uses()
         self._name_inputs()
         members = list(self.unit.members)
-        training = self._training_only(members)
-        steps = self._steps(members, self.unit.scope.loop)
+        training = training_only(members, self.result)
+        steps = steps_of(self.graph, members, self.unit.scope.loop)
         for index, step in enumerate(steps):
             following = steps[index + 1] if index + 1 < len(steps) else None
-            inside = _first(step) in training
+            inside = identity_of(step) in training
             if inside and self.depth == 0:
                 self._flush_pending()
                 self.lines.append(Line("if self.training:"))
@@ -144,60 +135,6 @@ class Forward:
             self.holder[name] = source
             self.parameters.append(name)
 
-    def _training_only(self, members: Sequence[Leaf | Unit]) -> set[int]:
-        """The members that only outputs in training depend on, by identity."""
-        if self.result is None or not self.result.training:
-            return set()
-        needed = {s for _, s in self.result.always}
-        found: set[int] = set()
-        for member in reversed(members):
-            gives = (
-                [Source(member.node, i) for i in range(len(member.data["types"]))]
-                if isinstance(member, Leaf)
-                else member.outputs
-            )
-            if any(s in needed for s in gives):
-                needed.update(member.inputs)
-            else:
-                found.add(id(member))
-        return found
-
-    def _steps(self, members: Sequence[Leaf | Unit], loop: str | None) -> list[Any]:
-        """The members as steps; a loop is one step with its body inside."""
-        steps: list[Any] = []
-        bodies: dict[str, list[Leaf | Unit]] = {}
-        order: list[Leaf | Unit] = []
-        for member in members:
-            own = _loop_of(member)
-            outermost = self._outermost(own, loop)
-            if outermost is not None:
-                bodies.setdefault(outermost, []).append(member)
-            else:
-                order.append(member)
-        for member in order:
-            if isinstance(member, Leaf) and member.op.name == "scan":
-                continue
-            if isinstance(member, Leaf) and member.op.name == "scan end":
-                begin = next(
-                    m
-                    for m in members
-                    if isinstance(m, Leaf) and m.node == member.data["args"]["begin"]
-                )
-                steps.append((begin, self._steps(bodies.get(begin.node, []), begin.node), member))
-            else:
-                steps.append(member)
-        return steps
-
-    def _outermost(self, own: str | None, within: str | None) -> str | None:
-        """The loop directly inside ``within`` that a member of loop ``own`` stands in."""
-        current = own
-        while current is not None and current != within:
-            around = self.graph.nodes[current].get("loop")
-            if around == within:
-                return current
-            current = around
-        return None
-
     # Steps ------------------------------------------------------------------------
 
     def _step(self, step: Any, following: Any, later: int, *, conditional: bool = False) -> None:
@@ -231,10 +168,11 @@ class Forward:
             self._release(step.inputs)
             return
         dead = self._release(step.inputs)
-        names = [self._assign(s, step) if self.uses.get(s) else "_" for s in outputs]
+        given_up = dead if later <= AT_THE_END and self._is_held(step.inputs) else ()
+        names = [self._assign(s, step, given_up) if self.uses.get(s) else "_" for s in outputs]
         targets = names[0]
         if isinstance(step, Leaf):
-            targets = _fill(step.code.targets, names)
+            targets = fill(step.code.targets, names)
             if len(names) > 1 and "(" in step.code.targets and all(n == "_" for n in names[1:]):
                 targets = f"{names[0]}, _"
         elif len(names) > 1:
@@ -244,7 +182,7 @@ class Forward:
         if isinstance(step, Leaf):
             for index, after in step.code.after.items():
                 if index < len(names) and names[index] != "_":
-                    self._line(f"{names[index]} = {_fill(after, [names[index]])}")
+                    self._line(f"{names[index]} = {fill(after, [names[index]])}")
         self._delete(dead, names, later)
 
     def _optional(self, step: Leaf | Unit, arguments: list[str]) -> None:
@@ -255,6 +193,8 @@ class Forward:
         name = arguments[-1]
         self._release(step.inputs)
         (output,) = self._outputs(step)
+        if step.inputs[-1] in self.unit.inputs:
+            self.passed_by.add(output)
         self.vars[output] = name
         self.holder[name] = output
         is_function = isinstance(step, Leaf) and step.is_function
@@ -266,7 +206,7 @@ class Forward:
         if isinstance(step, Unit):
             return f"{self._module(step)}({', '.join(arguments)})"
         values = self.constants(step)
-        return _fill(step.code.call, arguments, self._module(step), values)
+        return fill(step.code.call, arguments, self._module(step), values)
 
     def _module(self, step: Leaf | Unit) -> str:
         return f'self["{step.name}"]' if step.name[:1].isdigit() else f"self.{step.name}"
@@ -319,11 +259,20 @@ class Forward:
                     dead.append(name)
         return dead
 
-    def _assign(self, source: Source, step: Leaf | Unit) -> str:
-        """A variable for a new tensor: its name, or a generic one that is free."""
+    def _is_held(self, sources: Sequence[Source]) -> bool:
+        """Whether one of some tensors came in, so that who called may hold it on."""
+        return any(s in self.unit.inputs or s in self.passed_by for s in sources)
+
+    def _assign(self, source: Source, step: Leaf | Unit, given_up: Sequence[str] = ()) -> str:
+        """A variable for a new tensor: its name, or a generic one that is free.
+
+        Of those that are given up rather one that is no parameter: that tensor is let go.
+        """
         name = self._preferred(source, step)
         if name is None:
-            name = next((g for g in GENERIC if g not in self.holder), None)
+            free = [g for g in GENERIC if g not in self.holder]
+            ours = [g for g in free if g in given_up and g not in self.parameters]
+            name = next(iter(ours if len(set(given_up)) > 1 and ours else free), None)
         if name is None:
             name = unique("x", set(self.holder))
         elif name in self.holder:
@@ -526,38 +475,3 @@ def _nests(step: Leaf) -> bool:
 
 def _is(member: Leaf | Unit, name: str) -> bool:
     return isinstance(member, Leaf) and member.op.name == name
-
-
-def _first(step: Any) -> int:
-    return id(step[2]) if isinstance(step, tuple) else id(step)
-
-
-def _loop_of(member: Leaf | Unit) -> str | None:
-    if isinstance(member, Leaf):
-        loop = member.data.get("loop")
-        return str(loop) if loop else None
-    return member.scope.loop
-
-
-def _fill(template: str, values: Sequence[str], module: str = "", constants: Any = None) -> str:
-    """A call template with its inputs, its module and its constants put in."""
-    mapping = {str(i): v for i, v in enumerate(values)}
-    mapping.update(constants or {})
-    mapping["self"] = module
-    return _Template(mapping).fill(template)
-
-
-class _Template:
-    def __init__(self, mapping: dict[str, str]) -> None:
-        self.mapping = mapping
-
-    def fill(self, template: str) -> str:
-        result: list[str] = []
-        rest = template
-        while True:
-            before, brace, after = rest.partition("{")
-            result.append(before)
-            if not brace:
-                return "".join(result)
-            name, _, rest = after.partition("}")
-            result.append(self.mapping[name])

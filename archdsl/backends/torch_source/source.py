@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from archdsl.backends.torch_source.classes import plan_classes
-from archdsl.backends.torch_source.forward import Forward, Result
+from archdsl.backends.torch_source.forward import Forward
 from archdsl.backends.torch_source.layout import EXPLODE, lay_out
 from archdsl.backends.torch_source.names import (
     TAKEN,
@@ -22,6 +22,7 @@ from archdsl.backends.torch_source.names import (
 )
 from archdsl.backends.torch_source.plan import ClassPlan, Parameter, SlotId, is_inline
 from archdsl.backends.torch_source.rolling import roll_members
+from archdsl.backends.torch_source.steps import Result
 from archdsl.backends.torch_source.tree import Leaf, Unit, build_tree
 from archdsl.backends.torch_source.variants import comparable_roots
 from archdsl.collector import collection_paused

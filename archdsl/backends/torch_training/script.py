@@ -15,9 +15,9 @@ from archdsl.techniques.stopping import Patience
 
 DATA = '''\
 def load(path: str, batch_size: int, workers: int) -> dict[str, DataLoader]:
-    """Loaders of what an .npz file holds: {arrays} of train, val and test.
+    """A loader for each part of the data that an .npz file holds.
 
-    Each is named as ``x_train``; samples stand along the first axis.
+{arrays}
     """
     loaders = {{}}
     with np.load(path) as file:
@@ -117,9 +117,20 @@ def _name_order(name: str) -> tuple[bool, bool, str]:
 
 def _data(recipe: Recipe) -> str:
     inputs, targets = tuple(recipe.inputs), tuple(recipe.targets)
-    arrays = " and ".join([", ".join(inputs), ", ".join(targets)]) if targets else inputs[0]
     constants = f"INPUTS = {_names(inputs)}\nTARGETS = {_names(targets)}"
-    return f"{constants}\n\n\n" + DATA.format(arrays=arrays, first=inputs[0]).strip("\n")
+    loading = DATA.format(arrays=_arrays((*inputs, *targets)), first=inputs[0])
+    return f"{constants}\n\n\n" + loading.strip("\n")
+
+
+def _arrays(names: tuple[str, ...]) -> str:
+    """How the arrays of the file are called, as lines of a docstring."""
+    *others, last = [f"{name}_train" for name in names]
+    listed = f"{', '.join(others)} and {last}" if others else last
+    text = (
+        f"Its arrays are called {listed}, and so with _val and _test, which may be missing."
+        " Samples stand along the first axis."
+    )
+    return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from archdsl.colors import DARK, LIGHT, Ground
+
 
 @dataclass(frozen=True)
 class Tint:
@@ -24,10 +26,8 @@ class Tint:
 class Palette:
     """Every colour of a figure."""
 
-    paper: str
-    ink: str
+    ground: Ground
     quiet: str
-    skip: str
     tints: Mapping[str, Tint]
 
 
@@ -83,12 +83,8 @@ def _dark(hue: Colour) -> Tint:
 
 
 PALETTES: Mapping[str, Palette] = {
-    "light": Palette(
-        "#ffffff", "#1a1a1a", "#5f6368", "#0072b2", {k: _light(h) for k, h in _HUES.items()}
-    ),
-    "dark": Palette(
-        "#16191d", "#eceff1", "#a7afb8", "#6cb8ea", {k: _dark(h) for k, h in _HUES.items()}
-    ),
+    "light": Palette(LIGHT, "#5f6368", {k: _light(h) for k, h in _HUES.items()}),
+    "dark": Palette(DARK, "#a7afb8", {k: _dark(h) for k, h in _HUES.items()}),
 }
 
 

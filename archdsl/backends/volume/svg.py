@@ -44,7 +44,7 @@ def write_svg(
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {extent} viewBox="{view}" font-family="{FONT}">',
         f"<title>{name}</title>",
-        f'<rect x="{corner[0]}" y="{corner[1]}" {extent} fill="{palette.paper}"/>',
+        f'<rect x="{corner[0]}" y="{corner[1]}" {extent} fill="{palette.ground.paper}"/>',
         *(_box(box, palette) for box in layout.boxes),
         *(_dot(x, y, palette) for x, y in layout.dots),
         *(_path(path, palette) for path in layout.paths),
@@ -128,15 +128,15 @@ def _path(path: Path, palette: Palette) -> str:
         f" L{_points((x2 - bend, y))} Q{_points((x2, y), (x2, y + bend))} L{_points((x2, y2 - 5))}"
     )
     dashes = _DASHES if path.arc.captions else ""
-    nodes = quoteattr(_clean(" ".join(path.arc.nodes)))
+    nodes, colour = quoteattr(_clean(" ".join(path.arc.nodes))), palette.ground.skip
     return (
-        f'<path class="skip" data-nodes={nodes} d="{way}" fill="none" stroke="{palette.skip}"'
-        f' stroke-width="1.2"{dashes}/>{_head(x2, y2, (0, 1), palette.skip)}'
+        f'<path class="skip" data-nodes={nodes} d="{way}" fill="none" stroke="{colour}"'
+        f' stroke-width="1.2"{dashes}/>{_head(x2, y2, (0, 1), colour)}'
     )
 
 
 def _line(line: Line, palette: Palette) -> str:
-    colour = palette.quiet if line.kind == "caption" else palette.ink
+    colour = palette.quiet if line.kind == "caption" else palette.ground.ink
     place = f'x="{_number(line.x)}" y="{_number(line.y)}" text-anchor="middle"'
     weight = ' font-weight="bold"' if line.kind == "channels" else ""
     return (
@@ -192,8 +192,8 @@ def _entry(swatch: str, text: str, x: float, y: float, palette: Palette) -> str:
         dashes = _DASHES if swatch == "dashed" else ""
         sign = (
             f'<path d="M{_points((x, y - 3.5))} L{_points((x + 19, y - 3.5))}" fill="none"'
-            f' stroke="{palette.skip}" stroke-width="1.2"{dashes}/>'
-            f"{_head(x + 24, y - 3.5, (1, 0), palette.skip)}"
+            f' stroke="{palette.ground.skip}" stroke-width="1.2"{dashes}/>'
+            f"{_head(x + 24, y - 3.5, (1, 0), palette.ground.skip)}"
         )
     elif swatch:
         sign = _swatch(palette.tints[swatch], x, y)

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from archdsl.diagnostics import Diagnostic
-from archdsl.techniques.data import DataSettings
+from archdsl.techniques.data import DataSettings, DataSource
 from archdsl.training.data.batches import EpochBatches
 from archdsl.training.data.fitting import adapted
 from archdsl.training.data.loaders import FittedLoader, Loader, Loaders, loader
@@ -24,7 +24,8 @@ class Data:
 
     ``store`` holds them unscaled; ``scale`` and ``target_scale`` are by the names of inputs
     and targets, ``classes`` by those of targets. What a person serves alone is in ``ready``,
-    and has no parts that could be looked at.
+    and has no parts that could be looked at. ``source`` is what the language says of it,
+    ``names`` are those of samples that are files, ``columns`` those of a table's inputs.
     """
 
     shown: str
@@ -39,6 +40,9 @@ class Data:
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     ready: Loaders | LightningDataModule | None = None
+    source: DataSource | None = None
+    names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -185,6 +185,7 @@ def _samples(
         strata=labels if listing.classes else None,
         skipped=tuple(skipped),
         fitted=source.fitted,
+        names=tuple(entry.shown for entry in entries),
     )
 
 

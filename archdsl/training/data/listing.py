@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from archdsl.training.data.pictures import SUFFIXES
-from archdsl.training.data.places import entries, files_below, find_folder, need_inside
+from archdsl.techniques.data import PICTURES
+from archdsl.training.data.places import (
+    entries,
+    files_below,
+    find,
+    find_file,
+    find_folder,
+    need_inside,
+)
 from archdsl.training.data.request import Request, bad_data, listed, mismatch
 
 _PART_NAMES = {
@@ -48,7 +55,12 @@ def part_folders(folder: Path, shown: str) -> dict[str, Path]:
 
 
 def list_classes(request: Request, folder: str, *, labelled: bool) -> Listing:
-    """Images in a folder for each class; without ``labelled``, images wherever they are."""
+    """Images in a folder for each class; without ``labelled``, images wherever they are.
+
+    Without, it may be a single image, too.
+    """
+    if not labelled and is_picture(Path(folder)) and find(request, folder).is_file():
+        return Listing((Entry(find_file(request, folder), folder),))
     place = find_folder(request, folder)
     known = next(iter(request.classes.values()), ())
     classes = list(known)
@@ -104,7 +116,12 @@ def list_pairs(request: Request, folder: str, partners: str, *, what: str) -> Li
 
 
 def _images(folder: Path) -> list[Path]:
-    return [p for p in files_below(folder) if p.suffix.lower() in SUFFIXES]
+    return [p for p in files_below(folder) if is_picture(p)]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is called as images are."""
+    return path.suffix.lower() in PICTURES
 
 
 def _shown(path: Path, folder: Path, called: str) -> str:
@@ -119,4 +136,4 @@ def _need_inside(request: Request, found: Sequence[Entry]) -> None:
 
 
 def _formats() -> str:
-    return f"images end in {', '.join(sorted(SUFFIXES))}"
+    return f"images end in {', '.join(sorted(PICTURES))}"

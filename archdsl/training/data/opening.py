@@ -66,17 +66,19 @@ def open_data(
     classes: Mapping[str, tuple[str, ...]] | None = None,
     scale: Mapping[str, Scale] | None = None,
     target_scale: Mapping[str, Scale] | None = None,
+    columns: tuple[str, ...] = (),
 ) -> Data:
     """Data for a network with these inputs and a loss with these targets.
 
     ``source`` is a data technique, or what a person has in Python: tensors or arrays
     ``(x, y)``, a Dataset, DataLoaders, a pair or triple of either (training, validation, test),
     or a LightningDataModule, which is passed through. Paths are relative to ``root``, and with
-    ``inside`` must stay there. ``classes`` and the scales are those of a network that is
-    trained already; else they are learnt from the training part. Raises ArchError.
+    ``inside`` must stay there. ``classes``, the scales and the ``columns`` of a table are those
+    of a network that is trained already; else they are learnt from the training part. Raises
+    ArchError.
     """
     used = DataSettings() if settings is None else settings
-    request = Request(inputs, targets, used, root, inside, classes or {})
+    request = Request(inputs, targets, used, root, inside, classes or {}, columns=columns)
     if isinstance(source, LightningDataModule):
         _served_as_it_is("a LightningDataModule", used)
         return Data("the LightningDataModule", used, ready=source)
@@ -99,6 +101,9 @@ def open_data(
         targets=tuple(targets),
         skipped=samples.skipped,
         warnings=_warnings(samples),
+        source=source if isinstance(source, sources.DataSource) else None,
+        names=samples.names,
+        columns=samples.columns,
     )
 
 
@@ -111,10 +116,13 @@ def open_inputs(
     inside: bool = False,
     scale: Mapping[str, Scale] | None = None,
     classes: Mapping[str, tuple[str, ...]] | None = None,
+    columns: tuple[str, ...] = (),
 ) -> Data:
     """All samples of a source, in order and without targets, as the test part: to predict."""
     used = DataSettings() if settings is None else settings
-    request = Request(inputs, {}, used, root, inside, classes or {}, prediction=True)
+    request = Request(
+        inputs, {}, used, root, inside, classes or {}, prediction=True, columns=columns
+    )
     if isinstance(source, LightningDataModule):
         return Data("the LightningDataModule", used, ready=source)
     loaders = loaders_in(source)
@@ -133,6 +141,7 @@ def open_inputs(
         inputs=tuple(inputs),
         skipped=samples.skipped,
         warnings=_warnings(samples),
+        names=samples.names,
     )
 
 
@@ -196,7 +205,7 @@ def _measured(
 def _warnings(samples: Samples) -> tuple[Diagnostic, ...]:
     """What was left out, once and for all of it."""
     if not samples.skipped:
-        return ()
+        return samples.warnings
     count = len(samples.skipped)
     files, are = ("file", "is") if count == 1 else ("files", "are")
     message = (
@@ -204,4 +213,5 @@ def _warnings(samples: Samples) -> tuple[Diagnostic, ...]:
         f" {listed(s.path for s in samples.skipped)}"
     )
     notes = tuple(f"{s.path}: {s.reason}" for s in samples.skipped[:8])
-    return (Diagnostic("skipped-files", message, notes=notes, severity="warning"),)
+    skipped = Diagnostic("skipped-files", message, notes=notes, severity="warning")
+    return (skipped, *samples.warnings)

@@ -16,7 +16,7 @@ LARGEST_TEXT = 2**31  # bytes; a larger one belongs into arrays
 
 def find_file(request: Request, path: str) -> Path:
     """The file of a source. ArchError, code ``unreadable-file``, where there is none to read."""
-    place = _find(request, path)
+    place = find(request, path)
     mode = _mode(request, place, path, "file")
     if stat.S_ISDIR(mode):
         raise _unreadable(f"{path} is a folder, not a file")
@@ -27,7 +27,7 @@ def find_file(request: Request, path: str) -> Path:
 
 def find_folder(request: Request, path: str) -> Path:
     """The folder of a source. ArchError, code ``unreadable-file``, where there is none."""
-    place = _find(request, path)
+    place = find(request, path)
     if not stat.S_ISDIR(_mode(request, place, path, "folder")):
         raise _unreadable(f"{path} is a file, not a folder")
     return place
@@ -97,7 +97,8 @@ def files_below(place: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in sorted(files) if not name.startswith("."))
 
 
-def _find(request: Request, path: str) -> Path:
+def find(request: Request, path: str) -> Path:
+    """Where a path leads, whatever stands there; ArchError for where no file may be."""
     if not path or "\0" in path:
         raise _unreadable(f"{path!r} is no path of a file")
     if request.inside and Path(path).is_absolute():

@@ -18,7 +18,8 @@ _LONGEST_LIST = 8  # names in a message
 class Request:
     """What data is opened for.
 
-    ``classes`` are the names of classes that a trained network knows already, by target;
+    ``classes`` are the names of classes that a trained network knows already, by target, and
+    ``columns`` those of the table's columns that it takes;
     ``inside`` holds files to the folder ``root``. For a ``prediction`` no targets are needed,
     and those that a file has are left alone.
     """
@@ -30,6 +31,7 @@ class Request:
     inside: bool = False
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prediction: bool = False
+    columns: tuple[str, ...] = ()
 
     def one_input(self, shown: str) -> str:
         """The network's input, where data gives but one."""

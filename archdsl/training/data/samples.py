@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from archdsl.diagnostics import Diagnostic
 from archdsl.dims import Size, show_shape
 from archdsl.training.data.request import bad_data
 
@@ -104,7 +105,8 @@ class Samples:
     ``classes`` names the classes of each target, ``()`` where they have no names. ``parts``
     are those that the source itself has. ``ordered`` samples follow one another and are not
     shuffled before they are split; ``strata`` are the classes that every part shall have.
-    ``fitted`` writes the source so that it would give inputs of other sizes.
+    ``fitted`` writes the source so that it would give inputs of other sizes. ``names`` are
+    those of the samples, ``columns`` those of a table's inputs; ``()`` where there are none.
     """
 
     shown: str
@@ -115,6 +117,9 @@ class Samples:
     strata: Tensor | None = None
     skipped: tuple[Skipped, ...] = ()
     fitted: Callable[[Sequence[Size]], str] = never
+    names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def packed(columns: Columns) -> Tensor | Columns:

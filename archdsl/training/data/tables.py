@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
 
-from archdsl.diagnostics import suggest
+from archdsl.diagnostics import Diagnostic, suggest
 from archdsl.techniques.data import Csv
 from archdsl.techniques.losses import Wanted
 from archdsl.training.data.csv_file import Table, is_number, read_table
@@ -19,17 +19,17 @@ from archdsl.training.data.values import is_whole
 
 
 def open_csv(source: Csv, request: Request) -> Samples:
-    """The inputs are all columns of which nothing else is said."""
+    """The inputs are all columns of which nothing else is said.
+
+    A network that is trained already knows its columns by their names, wherever they stand.
+    """
     request.one_input(source.shown)
     table = read_table(source, request)
     targets = _targets(source, table, request)
     used = {table.names[c] for own in targets for c in own}
-    for name in source.without:
-        _find(table, name, "leave out")
     apart = used | set(source.target) | set(source.without)
-    kept = [c for c, name in enumerate(table.names) if name not in apart]
-    if not kept:
-        raise mismatch(f"{source.shown} has no column left that could be an input")
+    kept = _known_columns(table, request) if request.columns else _others(source, table, apart)
+    extra = [n for c, n in enumerate(table.names) if n not in apart and c not in kept]
     inputs = torch.stack([_input(table, c) for c in kept], 1)
     columns, classes = [], []
     for (name, wanted), own in zip(request.targets.items(), targets, strict=True):
@@ -37,7 +37,14 @@ def open_csv(source: Csv, request: Request) -> Samples:
         columns.append(column)
         classes.append(names)
     store = InMemory((inputs,), tuple(columns))
-    return Samples(source.shown, store, tuple(classes), strata=_strata(request, columns, classes))
+    return Samples(
+        source.shown,
+        store,
+        tuple(classes),
+        strata=_strata(request, columns, classes),
+        columns=tuple(table.names[c] for c in kept),
+        warnings=(_ignored(table, extra),) if extra else (),
+    )
 
 
 def _strata(
@@ -51,6 +58,39 @@ def _strata(
 
 
 # Which columns ----------------------------------------------------------------------------
+
+
+def _others(source: Csv, table: Table, apart: Collection[str]) -> list[int]:
+    """The columns of which nothing is said."""
+    for name in source.without:
+        _find(table, name, "leave out")
+    kept = [c for c, name in enumerate(table.names) if name not in apart]
+    if not kept:
+        raise mismatch(f"{source.shown} has no column left that could be an input")
+    return kept
+
+
+def _known_columns(table: Table, request: Request) -> list[int]:
+    """The columns that the network was trained on, in the order of then."""
+    missing = [name for name in request.columns if name not in table.names]
+    if missing:
+        near = suggest(missing[0], [n for n in table.names if n not in request.columns])
+        raise mismatch(
+            f"the network was trained on the columns {listed(request.columns)}, and {table.file}"
+            f" has no {listed(missing)}",
+            notes=[f"its columns are {listed(table.names)}"],
+            help=f"is {near} the column {missing[0]}? Then call it so" if near else "",
+        )
+    return [table.names.index(name) for name in request.columns]
+
+
+def _ignored(table: Table, extra: Sequence[str]) -> Diagnostic:
+    columns, are = ("column", "is") if len(extra) == 1 else ("columns", "are")
+    message = (
+        f"the {columns} {listed(extra)} of {table.file} {are} left out: the network was not"
+        " trained on such"
+    )
+    return Diagnostic("ignored-columns", message, severity="warning")
 
 
 def _targets(source: Csv, table: Table, request: Request) -> list[list[int]]:

@@ -41,6 +41,13 @@ def fit_target(
     if wanted.type.dtype == "int":
         return _fit_classes(name, wanted, batch, classes, shown, bound)
     hot = _one_hot(wanted, batch, classes, shown, bound)
+    if hot is not None and wanted.of_one_class:
+        raise mismatch(
+            f"the loss wants a yes or a no for each of {hot.count} outputs for {name}, and {shown}"
+            " gives one class a sample",
+            notes=("most of the answers are no: to say no to all would be of high accuracy",),
+            help=f"write {wanted.of_one_class}: accuracy is then that of the classes",
+        )
     if hot is not None:
         return hot
     if len(classes) > 2:
@@ -138,7 +145,7 @@ def _need_in_range(classes: int | None, batch: Tensor, shown: str) -> None:
 
 def _one_hot(
     wanted: Wanted, batch: Tensor, classes: tuple[str, ...], shown: str, bound: Bound
-) -> Adapter | None:
+) -> OneHot | None:
     """Classes against an output for each of them: a vector with a 1 at the class."""
     dims, type = tuple(batch.shape[1:]), wanted.type
     count = type.dims[0] if type.rank == len(dims) + 1 else None

@@ -55,7 +55,7 @@ def trained(spec: str, folder: Path) -> Outcome:
 
 def opened(folder: Path) -> Trained:
     with click.Context(click.Command("evaluate")):
-        return open_folder(folder).trained()
+        return open_folder(folder)
 
 
 def told(folder: Path) -> dict[str, float]:

@@ -5,8 +5,11 @@ import pytest
 import torch
 from sklearn import datasets
 
+import archdsl
+from archdsl.diagnostics import ArchError
 from archdsl.dims import symbol
 from archdsl.ops.op import Tensor
+from archdsl.recipes.changes import read_data
 from archdsl.techniques.data import BreastCancer, Diabetes, Digits, Iris, Wine, Xor
 from archdsl.techniques.losses import Wanted
 from archdsl.techniques.technique import registered
@@ -206,3 +209,28 @@ def test_a_free_size_is_one_size() -> None:
     assert "is [1, H, H], and the data gives [1, 4, 6]" in refused(x, floats(1, H, H)).message
     assert opened(x, floats(1, H, H + 2)).sizes
     assert "is [1, H, H + 1], and the data" in refused(x, floats(1, H, H + 1)).message
+
+
+def test_yes_or_no_for_each_output_is_not_taken_of_one_class() -> None:
+    """Nine of ten answers are no: to say no to all would be an accuracy of 0.9."""
+    network = "network n {\n input image: [1, 8, 8]\n flatten -> linear(10)\n}\n"
+    for written in ("bce", "binary_cross_entropy(label_smoothing = 0.1)"):
+        block = f"train {{\n loss: {written}\n data: digits\n epochs: 1\n}}"
+        spec = archdsl.loads(network + block)
+        with pytest.raises(ArchError, match="gives one class a sample") as caught:
+            archdsl.fit(spec, progress=False)
+        (said,) = caught.value.diagnostics
+        assert said.code == "data-mismatch"
+        mended = said.help.removeprefix("write ").partition(": ")[0]
+        recipe = archdsl.recipe(spec, settings={"loss": mended})
+        model = archdsl.compile(spec)
+        outcome = archdsl.fit(model, "digits", recipe=recipe, progress=False)
+        data = open_data(
+            read_data("digits"),
+            inputs=recipe.inputs,
+            targets=recipe.targets,
+            settings=recipe.data_settings(),
+        )
+        (images,), (kinds,) = data.samples("test")
+        right = model(images).argmax(1) == kinds
+        assert outcome.test["accuracy"] == pytest.approx(right.float().mean().item())

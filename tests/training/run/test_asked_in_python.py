@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import archdsl
 from archdsl.diagnostics import ArchError
@@ -66,3 +68,55 @@ def test_a_run_is_not_resumed_and_written_over(tmp_path: Path) -> None:
     with pytest.raises(ArchError, match="not both"):
         archdsl.fit(model, "iris", folder=tmp_path / "run", resume=True, overwrite=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_path_and_a_specification_are_trained_as_well(tmp_path: Path) -> None:
+    place = written(tmp_path, "loss: cross_entropy\n    seed: 3")
+    table(tmp_path / "table.npz")
+    data = f'npz("{(tmp_path / "table.npz").as_posix()}")'
+    from_each = [
+        archdsl.fit(target, data, progress=False)
+        for target in (str(place), place, archdsl.load(place), archdsl.graph(place))
+    ]
+    first, *others = [outcome.network.state_dict() for outcome in from_each]
+    for other in others:
+        assert all(torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.parametrize("given", [None, 3, torch.nn.Linear, {"a": 1}])
+def test_what_is_no_network_is_refused(given: object) -> None:
+    with pytest.raises(ArchError, match="fit trains a network, and this is") as refused:
+        archdsl.fit(given, "iris")  # type: ignore[arg-type]  # what is tried
+    assert "fit(archdsl.compile(" in refused.value.diagnostics[0].help
+    with pytest.raises(ArchError):
+        archdsl.fit("nowhere.arch", "iris")
+
+
+def test_without_a_recipe_a_path_is_refused_by_name(tmp_path: Path) -> None:
+    place = tmp_path / "bare.arch"
+    place.write_text(NETWORK.partition("train")[0].format(), encoding="utf-8")
+    with pytest.raises(ArchError, match="nothing says how") as refused:
+        archdsl.fit(place, "iris")
+    assert refused.value.diagnostics[0].code == "no-recipe"
+
+
+def test_a_batch_norm_that_meets_one_value_is_told_of(tmp_path: Path) -> None:
+    """Of free sizes it is known only once the samples are."""
+    place = tmp_path / "free.arch"
+    text = """\
+    network free {
+        input image: [1, H, W]
+
+        conv(4, 3) -> bn -> relu -> global_avg_pool -> flatten -> linear(2)
+    }
+
+    train for free { loss: cross_entropy }
+    """
+    place.write_text(textwrap.dedent(text), encoding="utf-8")
+    recipe = archdsl.recipe(place, settings={"batch_size": 1, "epochs": 1})
+    small = (torch.randn(10, 1, 3, 3), torch.arange(10) % 2)
+    with pytest.raises(ArchError, match="a single value to take a deviation of"):
+        archdsl.fit(place, small, recipe=recipe, progress=False)
+    archdsl.fit(
+        place, (torch.randn(10, 1, 4, 3), small[1]), recipe=recipe, progress=False
+    )  # two places: torch takes it

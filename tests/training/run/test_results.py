@@ -127,7 +127,7 @@ def test_weights_with_what_belongs_to_them(tmp_path: Path) -> None:
     with safe_open(folder.weights, "pt") as file:
         stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         metadata = file.metadata()
-    assert {name: json.loads(text) for name, text in metadata.items()} == {
+    assert json.loads(metadata["archdsl"]) == {
         "classes": ["cat", "dog"],
         "scale": {"mean": [0.5]},
     }

@@ -104,6 +104,21 @@ def test_the_table_at_the_end() -> None:
     ]
 
 
+def test_a_table_of_many_losses_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    measures = ["loss", *(f"cross_entropy(output_{i}, target_{i})" for i in range(8)), "mean_[x]"]
+    result = {"train": dict.fromkeys(measures, 0.5), "test": {"loss": 0.25}}
+    out = io.StringIO()
+    print_result(result, stream=out)
+    lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
+    assert lines[0].split() == ["train", "test"]
+    assert lines[2].split() == ["loss", "0.5000", "0.2500"]
+    assert lines[3].split() == "cross entropy(output_0, target_0) 0.5000".split()
+    assert lines[-1].split() == ["mean", "[x]", "0.5000"]
+    assert len(lines) == 2 + len(measures)
+    assert max(map(len, lines)) <= 80
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0, "0"), (0.12345, "0.1235"), (1e-5, "1e-05"), (-2.0, "-2.0000"), (1e6, "1e+06")],

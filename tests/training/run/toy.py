@@ -179,10 +179,10 @@ def outcome(arguments: dict[str, Any]) -> int:
     try:
         run_toy(arguments)
     except Interrupted as interrupted:
-        print(interrupted, file=sys.stderr)
+        sys.stderr.write(f"{interrupted}\n")  # at once: another process may write too
         return interrupted.exit_code
     except ArchError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 

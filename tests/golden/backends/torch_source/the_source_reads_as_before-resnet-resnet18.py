@@ -40,8 +40,8 @@ class Basic(nn.Module):
         out = self.bn2(self.conv2(out))
         if self.downsample is not None:
             x = self.downsample(x)
-        x = x + out
-        return self.relu2(x)
+        out = x + out
+        return self.relu2(out)
 
 
 class Resnet18(nn.Module):

@@ -67,8 +67,8 @@ class Bottleneck(nn.Module):
         out = self.bn3(self.conv3(out))
         if self.downsample is not None:
             x = self.downsample(x)
-        x = x + out
-        return self.relu3(x)
+        out = x + out
+        return self.relu3(out)
 
 
 class Resnet50(nn.Module):

@@ -133,9 +133,10 @@ TARGETS = ("target",)
 
 
 def load(path: str, batch_size: int, workers: int) -> dict[str, DataLoader]:
-    """Loaders of what an .npz file holds: image and target of train, val and test.
+    """A loader for each part of the data that an .npz file holds.
 
-    Each is named as ``x_train``; samples stand along the first axis.
+    Its arrays are called image_train and target_train, and so with _val and _test,
+    which may be missing. Samples stand along the first axis.
     """
     loaders = {}
     with np.load(path) as file:
