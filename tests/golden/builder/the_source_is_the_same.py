@@ -29,8 +29,8 @@ class Basic(nn.Module):
         out = self.bn2(self.conv2(out))
         if self.downsample is not None:
             x = self.downsample(x)
-        x = x + out
-        return self.relu2(x)
+        out = x + out
+        return self.relu2(out)
 
 
 class Small(nn.Module):
