@@ -39,7 +39,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo 'Setting up $(VENV); torch makes this a few minutes the first time.'
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install -c constraints.txt hatchling editables
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,onnx,safetensors,train]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev,onnx,safetensors,train,lamb,bench]'
 	@touch $@
 
 try: setup

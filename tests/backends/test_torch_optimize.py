@@ -14,6 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from torch import Tensor, fx, nn
+from torch._dynamo.utils import is_parameter_freezing
 from torch.testing import assert_close
 
 import archdsl
@@ -489,3 +490,21 @@ def test_no_warning_on_the_way() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         archdsl.optimize(compiled("resnet.arch:resnet20"), torch.randn(1, 3, 8, 8))
+
+
+def test_weights_are_constants_to_all_of_torch_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dynamo takes them for inputs unless it is told before, and half of the gain is lost."""
+    asked: list[bool] = []
+
+    def as_if_compiled(module: nn.Module) -> Any:
+        def run(*args: Any) -> Any:
+            asked.append(is_parameter_freezing())
+            return module(*args)
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", as_if_compiled)
+    model = archdsl.compile(archdsl.loads("network n { input x: [4]\n linear(3) }"))
+    archdsl.optimize(model, torch.randn(2, 4), freeze=True)
+    assert asked == [True]
+    assert not torch._inductor.config.freezing

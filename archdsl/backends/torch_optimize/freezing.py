@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -20,12 +21,21 @@ class Frozen(nn.Module):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
-        # https://docs.pytorch.org/docs/stable/generated/torch.compile.html lists the option.
-        self._run = torch.compile(module, options={"freezing": True})
+        self._run = torch.compile(module)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        with torch.no_grad():  # weights that might be trained are not taken for constants
+        # As an option of torch.compile, freezing reaches Inductor alone: Dynamo, which hands it the
+        # weights, asks the settings, and whether they might be trained.
+        with torch.no_grad(), _freezing():
             return self._run(*args, **kwargs)
+
+
+def _freezing() -> AbstractContextManager[None]:
+    """Inductor's own switch, while something is compiled or might be."""
+    from torch._inductor import config  # a second, which only who freezes pays
+
+    switched: AbstractContextManager[None] = config.patch(freezing=True)
+    return switched
 
 
 def freeze_module(module: nn.Module, arguments: tuple[object, ...], expected: object) -> nn.Module:
