@@ -102,6 +102,13 @@ def test_no_size_is_below_its_bound(pair: Pair, sizes: dict[str, int]) -> None:
     assert bound is None or bound <= pair[1](sizes)
 
 
+@given(expressions(), st.integers(0, 3), free_sizes)
+def test_a_power_has_the_value_of_the_power(
+    pair: Pair, exponent: int, sizes: dict[str, int]
+) -> None:
+    assert evaluate(pair[0] ** exponent, sizes) == pair[1](sizes) ** exponent
+
+
 @given(expressions(), expressions())
 def test_exact_quotient_undoes_a_product(a: Pair, b: Pair) -> None:
     if isinstance(b[0], Dim):
