@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from live_memory import peak_bytes
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import archdsl
 
 
-class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is untyped
-    """Counts the bytes of the results of operations that are held, and their peak."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's is untyped
-        self.held: dict[int, int] = {}
-        self.peak = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for value in result if isinstance(result, (tuple, list)) else (result,):
-            if isinstance(value, Tensor):
-                self._hold(value.untyped_storage())
-        self.peak = max(self.peak, sum(self.held.values()))
-        return result
-
-    def _hold(self, storage: Any) -> None:
-        key = storage._cdata
-        if key not in self.held:
-            self.held[key] = storage.nbytes()
-            weakref.finalize(storage, self.held.pop, key, None)
-
-
 def peak(module: Callable[..., Any], *given: Tensor) -> int:
     """The most bytes that results of operations hold at once, without gradients."""
-    live = Live()
-    with torch.no_grad(), live:
-        module(*given)
-    return live.peak
+    with torch.no_grad():
+        return peak_bytes(lambda: module(*given))
 
 
 class Chain(nn.Module):
