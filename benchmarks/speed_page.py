@@ -31,8 +31,8 @@ look at, the figures are those of one machine. From a clone,
 measures everything anew, writes this page, and the README's table from the same rows. It takes ten
 minutes or so, and wants a machine that does nothing else. torchview draws with Graphviz's `dot`,
 and freezing needs a C++ compiler. `python benchmarks/table.py` only prints the table; with
-`--quick` it measures one round of each, to see that it works. Every script in [benchmarks/](../benchmarks) runs
-by itself too, and says at its top how.
+`--quick` it measures one round of each, to see that it works. Every script in
+[benchmarks/](../benchmarks) runs by itself too, and says at its top how.
 """
 
 READING = """\

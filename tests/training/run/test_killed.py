@@ -74,7 +74,11 @@ def test_two_runs_are_the_same_to_the_bit(
 @pytest.mark.parametrize(
     ("arguments", "ready"),
     [
-        pytest.param({"pace": 0.02}, lambda f: (f / "settings.json").exists(), id="before the first checkpoint"),
+        pytest.param(
+            {"pace": 0.02},
+            lambda f: (f / "settings.json").exists(),
+            id="before the first checkpoint",
+        ),
         pytest.param({"pace": 0.02}, lambda f: rows(f) == 2, id="during a step of epoch 3"),
         pytest.param({"pace": 0.02}, lambda f: rows(f) == 5, id="during a step of epoch 6"),
         pytest.param({"slow": 0.3}, half_written, id="the first checkpoint half written"),
