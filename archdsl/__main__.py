@@ -1,5 +1,5 @@
 """``python -m archdsl``: the command line."""
 
-from archdsl.cli import main
+from archdsl.cli import process
 
-main()
+process()

@@ -27,9 +27,10 @@ from archdsl.call_places import call_place
 from archdsl.diagnostics import ArchError, Diagnostic, Span, suggest
 from archdsl.dims import Size, show, symbol
 from archdsl.elaborate.body import run_body
-from archdsl.elaborate.calls import Site, run_layer
+from archdsl.elaborate.calls import run_layer
 from archdsl.elaborate.context import BlockCall, Context, TooLarge
 from archdsl.elaborate.scopes import Frame
+from archdsl.elaborate.sites import Site
 from archdsl.elaborate.values import Bound, Env, LayerValue, Stop, TensorRef
 from archdsl.graph import Graph, Scope, connect, outputs
 from archdsl.ops.arguments import OpError, WeightRef

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import errno
 import gc
 import importlib
 import os
 import sys
+import threading
 from typing import Any, NoReturn
 
 import click
@@ -13,7 +16,7 @@ import click
 import archdsl
 from archdsl.collector import collect_as_usual, collect_seldom, importing
 from archdsl.commands.examples import examples
-from archdsl.commands.messages import exit_code_of, tell, tell_kept
+from archdsl.commands.messages import CALL_AT_FAULT, exit_code_of, tell, tell_kept
 from archdsl.diagnostics import ArchError
 
 COMMANDS = (
@@ -85,7 +88,7 @@ class _Commands(click.Group):
             _close_output()
             code = BROKEN_PIPE
         except Exception as problem:  # noqa: BLE001 - whatever gets here is a bug of ours
-            code = _report_bug(problem)
+            code = _report_full(problem) or _report_bug(problem)
         sys.exit(code or 0)
 
 
@@ -112,13 +115,35 @@ def cli(debug: bool) -> None:
 
 
 def main() -> NoReturn:
-    """What the command ``archdsl`` runs."""
+    """The command line, which ends by SystemExit."""
     collect_seldom()
     try:
         cli(prog_name="archdsl")
     finally:
         gc.freeze()  # all that is left goes with the process: no collection need look through it
     raise AssertionError  # a group ends the program
+
+
+def process() -> NoReturn:
+    """What ``archdsl`` runs as a process of its own."""
+    try:
+        main()
+    except SystemExit as end:
+        _leave(end)
+
+
+def _leave(end: SystemExit) -> NoReturn:
+    """End the process at once: nobody waits while syntax trees and graphs are taken apart."""
+    watched = sys.getprofile() is not None or sys.gettrace() is not None
+    if watched or "torch" in sys.modules or threading.active_count() > 1:
+        raise end
+    atexit._run_exitfuncs()
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except OSError:
+        raise end from None
+    os._exit(end.code if isinstance(end.code, int) else 1)
 
 
 def _speak_any_text() -> None:
@@ -133,6 +158,16 @@ def _close_output() -> None:
     """Nobody reads any more: what is left goes nowhere, so that Python's own end is quiet."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
+
+
+def _report_full(problem: Exception) -> int | None:
+    """What becomes of an output that goes to a full disk; None for any other problem."""
+    full = isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    if not full or problem.filename is not None:  # type: ignore[attr-defined]  # an OSError
+        return None
+    _close_output()
+    click.echo("the output cannot be written: no space is left", err=True)
+    return CALL_AT_FAULT
 
 
 def _report_bug(problem: Exception) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, cast
 
 from archdsl.conditions import Solution
 from archdsl.diagnostics import ArchError, Diagnostic, Source
@@ -17,7 +17,13 @@ from archdsl.graph import Graph, Wiring
 from archdsl.ops import foreign
 from archdsl.ops.op import Tensor
 from archdsl.passes.cost import Cost, count_cost
-from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
+from archdsl.passes.shapes import (
+    conditions_of,
+    infer_shapes,
+    input_types,
+    output_types,
+    training_outputs,
+)
 from archdsl.passes.structure import find_leftovers
 from archdsl.records import record
 from archdsl.specification import LARGEST_FILE, Specification, load, loads, read
@@ -56,6 +62,8 @@ class Report:
     conditions: Solution | None = None
     cost: Cost | None = None
     least_batch: int = 1
+    in_training: tuple[str, ...] = ()
+    """The outputs that there are in training alone."""
 
     @property
     def ok(self) -> bool:
@@ -68,10 +76,12 @@ class Report:
 
 @record(frozen=True)
 class Written:
-    """Where a compiled network's recipe was written, and what is wrong with it."""
+    """Where a compiled network and its recipe were written, and what is wrong with the recipe."""
 
     folder: Path | None
     mistakes: tuple[Diagnostic, ...] = ()
+    specification: Specification | None = None
+    network: str = ""
 
 
 def check(target: Target, /, **parameters: Any) -> Report:
@@ -100,7 +110,7 @@ def report(found: Elaborated) -> Report:
     from archdsl.passes.least_batch import least_batch  # checks alone ask for it
 
     origin = graph.graph.get("vary")
-    wiring = Wiring(graph)
+    wiring = found.wiring or Wiring(graph)
     of_training = origin.specification.check_training(graph) if origin else ()
     return Report(
         name,
@@ -110,6 +120,7 @@ def report(found: Elaborated) -> Report:
         conditions_of(graph),
         count_cost(graph, wiring=wiring),
         least_batch(graph, wiring=wiring),
+        training_outputs(graph),
     )
 
 
@@ -121,11 +132,14 @@ def graph(target: Target, /, **parameters: Any) -> Graph:
     return infer_shapes(found.graph) if _is_graph(target) else found.graph
 
 
-def source(target: Target, /, **parameters: Any) -> str:
-    """The PyTorch source of a network, a file of its own that needs torch alone."""
+def source(target: Target, /, *, inplace: bool = False, **parameters: Any) -> str:
+    """The PyTorch source of a network, a file of its own that needs torch alone.
+
+    ``inplace`` is that of :func:`compile`.
+    """
     from archdsl.backends.torch_source import generate
 
-    return generate(graph(target, **parameters)).text
+    return generate(graph(target, **parameters), inplace=inplace).text
 
 
 def compile(
@@ -133,23 +147,29 @@ def compile(
     /,
     *,
     weights: Mapping[str, TorchTensor] | str | os.PathLike[str] | None = None,
+    inplace: bool = False,
     **parameters: Any,
 ) -> Compiled:
     """The network as an ``nn.Module``, made by executing its source.
 
     ``weights`` (a state_dict, or a file of one) takes the place of initialization; its tensors
-    are copied. The source of the same network is written and executed once in a process. The
-    module's ``recipe`` is what the file's train block says of it; None where there is none, or it
-    has mistakes (:func:`recipe` says which).
+    are copied. ``inplace`` lets activations write over what nobody else reads, as by
+    ``nn.ReLU(inplace=True)``: the same outputs and gradients from less memory, but a hook on the
+    layer before sees what the activation has made of its output.
+
+    The source of the same network is written and executed once in a process. The module's
+    ``recipe`` is what the file's train block says of it; None where there is none, or it has
+    mistakes (:func:`recipe` says which).
     """
     from archdsl.backends.torch_module import make_module
 
     found = _elaborate(target, parameters)
     if found.failed:
         raise ArchError(found.diagnostics)
-    module = make_module(found.graph, weights=weights, checked=not _is_graph(target))
+    checked = not _is_graph(target)
+    module = make_module(found.graph, weights=weights, checked=checked, inplace=inplace)
     made = cast("Compiled", module)
-    made.recipe, mistakes = _recipe(found.graph)
+    made.recipe, mistakes = _recipe(found.graph, checked=checked)
     made.written = _written(found.graph, mistakes)
     return made
 
@@ -171,7 +191,7 @@ def recipe(
     found = _elaborate(target, parameters)
     if found.failed:
         raise ArchError(found.diagnostics)
-    read, diagnostics = _recipe(found.graph, name, settings or {})
+    read, diagnostics = _recipe(found.graph, name, settings or {}, checked=not _is_graph(target))
     if read is not None:
         return read
     if diagnostics:
@@ -189,7 +209,10 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     progress: bool | None = None,
-    **machine: Any,
+    devices: int = 1,
+    nodes: int = 1,
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto",
+    accelerator: str = "auto",
 ) -> Outcome:
     """Train a compiled network, in place, as its recipe says. Needs ``archdsl[train]``.
 
@@ -201,11 +224,15 @@ def fit(
     Dataset, DataLoaders, a pair or triple of either (training, validation, test), or a
     LightningDataModule; without it the recipe's. ``weights`` of another network, or a file of them,
     are taken as far as they match, and what did is told. Files that the recipe names lie beside
-    the network's, those that are given here where Python stands. ``folder`` takes the results;
-    with ``resume`` the run in it goes on. ``progress`` is False for silence. ``devices``,
-    ``nodes``, ``strategy`` and ``accelerator`` are Lightning's. Raises ArchError.
+    the network's, those that are given here where Python stands. ``folder`` takes the results,
+    which :func:`trained` opens where ``model`` is a file or a specification; with ``resume`` the
+    run in it goes on, with ``overwrite`` it is written over. ``progress`` is False for silence.
+    ``devices``, ``nodes``, ``strategy`` and ``accelerator`` are Lightning's. What else there
+    is to set is a setting of the recipe, ``fit(target, recipe=recipe(target, settings={"epochs":
+    5}))``, or a parameter of the network, ``fit(compile(target, depth=2))``. Raises ArchError.
     """
     fresh: Callable[[], nn.Module] | None = None
+    by_text = isinstance(model, (str, os.PathLike, Specification))
     if isinstance(model, (str, os.PathLike, Specification)) or _is_graph(model):
         fresh = partial(compile, model)
         model = fresh()
@@ -222,11 +249,25 @@ def fit(
 
     need_extras(chosen)
     from archdsl.training.experiment import fit_model
+    from archdsl.training.fit import Machine
+    from archdsl.training.origin import Origin, origin_of
 
-    place = Path(folder) if folder is not None else None
-    options = {"folder": place, "resume": resume, "overwrite": overwrite, "progress": progress}
+    origin = Origin()
+    if folder is not None and by_text and written and written.specification:
+        origin = origin_of(written.specification, written.network, chosen, own, data)
+    machine = Machine(
+        devices=devices,
+        nodes=nodes,
+        strategy=strategy,
+        accelerator=accelerator,
+        folder=Path(folder) if folder is not None else None,
+        resume=resume,
+        overwrite=overwrite,
+        progress=progress,
+        origin=origin,
+    )
     root = written.folder if written else None
-    return fit_model(network, data, chosen, weights, _tell, root, fresh, **options, **machine)
+    return fit_model(network, data, chosen, weights, _tell, machine, root, fresh)
 
 
 def trained(folder: str | os.PathLike[str], /) -> Trained:
@@ -234,7 +275,7 @@ def trained(folder: str | os.PathLike[str], /) -> Trained:
 
     With its weights, its recipe, the scale of its inputs and the names of its classes; of an
     ensemble, with all its members. Needs ``archdsl[train]``. Raises ArchError for a folder without
-    a finished run of ``archdsl train``.
+    a finished run of ``archdsl train``, or of :func:`fit` with a file or a specification.
     """
     from archdsl.training.extras import need_extras
 
@@ -272,13 +313,18 @@ def _written(graph: Graph, mistakes: tuple[Diagnostic, ...]) -> Written | None:
     if origin is None:
         return None
     path: Path | None = origin.specification.path
-    return Written(path.parent.absolute() if path is not None else None, mistakes)
+    folder = path.parent.absolute() if path is not None else None
+    return Written(folder, mistakes, origin.specification, origin.network)
 
 
 def _recipe(
-    graph: Graph, name: str | None = None, settings: Mapping[str, object] | None = None
+    graph: Graph,
+    name: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    *,
+    checked: bool,
 ) -> tuple[Recipe | None, tuple[Diagnostic, ...]]:
-    """The recipe of a graph that was made from a file."""
+    """The recipe of a graph that was made from a file, and may have been edited since."""
     origin = graph.graph.get("vary")
     if origin is None:
         return None, ()
@@ -287,7 +333,8 @@ def _recipe(
         return None, ()
     from archdsl.recipes.changes import read_changes
 
-    return specification.recipe(graph, name, read_changes(settings or {}, "settings"))
+    own = graph if checked else infer_shapes(graph)
+    return specification.recipe(own, name, read_changes(settings or {}, "settings"))
 
 
 def onnx(

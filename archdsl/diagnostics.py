@@ -147,6 +147,11 @@ def suggest(word: str, known: Iterable[str], *, closeness: float = 0.6) -> str |
     return lower[close[0]] if close else None
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence names them: «a, b and c»."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def render(diagnostic: Diagnostic) -> str:
     """The message as text, with the source lines and carets under them."""
     lines = [f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]

@@ -297,11 +297,33 @@ def minimum_value(size: Size) -> int | None:
 @lru_cache(maxsize=4096)
 def _minimum_value(size: Dim) -> int | None:
     """Count every free size from 1: then what has no minus sign is least at zero."""
-    from_one = substitute(size, {name: symbol(name) + 1 for name in symbols(size)})
+    from_one = _counted_from_one(size)
     bound = _minimum_from_zero(from_one)
     if bound is not None or isinstance(from_one, int):
         return bound
     return _minimum_relaxed(from_one)
+
+
+def _counted_from_one(size: Size) -> Size:
+    """The size with 1 more for every free size, which may then be 0: no maximum is decided."""
+    if isinstance(size, int):
+        return size
+    total: Size = 0
+    for monomial, coefficient in size.terms.items():
+        product: Size = coefficient
+        for atom in monomial:
+            product = product * _atom_counted_from_one(atom)
+        total = total + product
+    return total
+
+
+def _atom_counted_from_one(atom: Atom) -> Size:
+    if isinstance(atom, Symbol):
+        return Dim({(atom,): 1}) + 1
+    if isinstance(atom, Floor):
+        return _counted_from_one(atom.numerator) // atom.divisor
+    sides = sorted((_counted_from_one(atom.left), _counted_from_one(atom.right)), key=show)
+    return Dim({(Maximum(*sides),): 1})
 
 
 def _minimum_from_zero(size: Size) -> int | None:

@@ -272,6 +272,8 @@ class Wiring:
     """
 
     graph: Graph
+    known: Mapping[str, Outcome] = field(default_factory=dict, repr=False)
+    """The outcomes of those layers that have been worked out already."""
 
     @cached_property
     def order(self) -> list[str]:
@@ -279,7 +281,8 @@ class Wiring:
 
     @cached_property
     def ops(self) -> dict[str, Op]:
-        return {node: op_of(self.graph, node) for node in self.graph}
+        known = self.known
+        return {n: known[n].op if n in known else op_of(self.graph, n) for n in self.graph}
 
     @cached_property
     def sources(self) -> dict[str, list[Source]]:
@@ -293,7 +296,11 @@ class Wiring:
     @cached_property
     def outcomes(self) -> dict[str, Outcome]:
         """What every layer makes of its inputs."""
-        return {node: outcome(op, self.types[node]) for node, op in self.ops.items()}
+        known = self.known
+        return {
+            node: known[node] if node in known else outcome(self.ops[node], self.types[node])
+            for node in self.graph
+        }
 
     @cached_property
     def alive(self) -> set[str]:
@@ -336,7 +343,11 @@ def live_nodes(graph: Graph, *, training: bool = True) -> set[str]:
 
     Without ``training``, those for outputs in training alone are left out.
     """
-    data = dict(graph.nodes.items())
+    data = {node: own for node, own in graph.nodes(data=True)}  # noqa: C416 - for its type
+    producers: dict[str, list[str]] = {node: [] for node in data}
+    for origin, consumers in graph.adjacency():
+        for consumer in consumers:
+            producers[consumer].append(origin)
     waiting = [
         node
         for node, own in data.items()
@@ -346,9 +357,9 @@ def live_nodes(graph: Graph, *, training: bool = True) -> set[str]:
     alive = set(waiting)
     while waiting:
         node = waiting.pop()
-        before: Iterable[str] = graph.predecessors(node)
+        before = producers[node]
         if data[node].get("op") == "scan end":
-            before = [*before, _arguments(data[node])["begin"]]
+            before.append(_arguments(data[node])["begin"])
         for other in before:
             if other not in alive:
                 alive.add(other)

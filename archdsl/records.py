@@ -10,13 +10,13 @@ a class when they are first asked about it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, fields
 from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["record", "replace"]
+__all__ = ["declared_fields", "record", "replace"]
 
 _Record = TypeVar("_Record")
 
@@ -35,6 +35,15 @@ def replace(one: _Record, **changes: Any) -> _Record:
     known: Any = type(one)
     made: _Record = known(**{**{name: getattr(one, name) for name in known._parts}, **changes})
     return made
+
+
+def declared_fields(cls: Any) -> Iterator[tuple[str, Any, Mapping[Any, Any]]]:
+    """The fields of a record or dataclass with their defaults and metadata, in order."""
+    own = vars(cls).get("_parts")
+    if own is None:
+        yield from ((f.name, f.default, f.metadata) for f in fields(cls))
+    else:
+        yield from ((name, one.default, one.metadata) for name, one in own.items())
 
 
 def _make(cls: Any) -> Any:
@@ -64,7 +73,7 @@ def _make(cls: Any) -> Any:
 class _Part:
     """A field, as far as a record must know of it to be made."""
 
-    __slots__ = ("compare", "default", "factory", "type")
+    __slots__ = ("compare", "default", "factory", "metadata", "type")
 
     def __init__(self, declared: str, value: Any) -> None:
         is_field = isinstance(value, Field)
@@ -72,6 +81,7 @@ class _Part:
         self.default = value.default if is_field else value
         self.factory = value.default_factory if is_field else MISSING
         self.compare = value.compare if is_field else True
+        self.metadata: Mapping[Any, Any] = value.metadata if is_field else {}
 
 
 def _parts(cls: Any, types: dict[str, str], written: dict[str, Any]) -> dict[str, _Part]:
@@ -99,6 +109,7 @@ class _Fields:
                 for name, one in self.given.items():
                     setattr(self.cls, name, one)
                 dataclass(init=False, repr=False, eq=False)(self.cls)
+                self.cls.__dataclass_params__.frozen = True  # as are those who derive from it
             return vars(self.cls)["__dataclass_fields__"]
 
 

@@ -78,11 +78,11 @@ class Specification:
 
     def elaborate(self, network: str | None = None, /, **parameters: Any) -> Elaborated:
         """The graph of a network with its diagnostics, errors included."""
-        name = self._choose(network)
+        name = self._choose(network, parameters)
         with collection_paused():
             found = elaborate_network(name, self._declared[name], parameters, self._memory)
         found.graph.graph["vary"] = Variation(self, name, parameters)
-        return Elaborated(found.graph, (*self.diagnostics, *found.diagnostics))
+        return replace(found, diagnostics=(*self.diagnostics, *found.diagnostics))
 
     def graph(self, network: str | None = None, /, **parameters: Any) -> Graph:
         """The checked graph of a network. Raises ArchError with every mistake."""
@@ -146,7 +146,7 @@ class Specification:
         network = str(graph.graph.get("name") or "")
         return self.trains_for(variation.network if variation else network)
 
-    def _choose(self, network: str | None) -> str:
+    def _choose(self, network: str | None, given: Mapping[str, Any]) -> str:
         if network is not None:
             if network in self._declared:
                 return network
@@ -163,9 +163,11 @@ class Specification:
                     )
                 ]
             )
-        usable = [n for n in self.networks if not self.needs(n)]
-        if len(usable) == 1:
-            return usable[0]
+        usable = [n for n in self.networks if given.keys() >= set(self.needs(n))]
+        templates = [n for n in usable if self.needs(n)]  # whose parameters are all given
+        for alone in (self.networks, usable, templates):
+            if len(alone) == 1:
+                return alone[0]
         if not self.networks:
             raise ArchError(
                 [*self.diagnostics, Diagnostic("unknown-network", f"{self.name} has no network")]

@@ -214,6 +214,7 @@ def test_check_as_json_is_one_document(place: Path) -> None:
             "ok": True,
             "inputs": {"x": [3, "H", "W"]},
             "outputs": {"output": [4, "H // 2 - 1", "W // 2 - 1"]},
+            "in_training": [],
             "parameters": 112,
             "multiply_adds": "108*H*W - 216*H - 216*W + 432",
             "conditions": ["H and W must be at least 4"],
@@ -794,6 +795,47 @@ def test_an_interrupt_is_quiet() -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
         assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("arguments", [["check", "good.arch"], ["layers"], ["--help"]])
+def test_output_to_a_full_disk_is_no_bug(place: Path, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "archdsl", *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "the output cannot be written: no space is left\n"
+
+
+def test_a_process_ends_at_once_and_leaves_nothing_out(place: Path) -> None:
+    """All that was written arrives, what was registered for the end runs, the code is told."""
+    code = (
+        "import atexit, sys\n"
+        "from archdsl.cli import process\n"
+        "atexit.register(print, 'the end')\n"
+        "try:\n"
+        "    process()\n"
+        "finally:\n"
+        "    print('taken apart')\n"
+    )
+    for file, expected in (("good.arch", 0), ("nowhere.arch", 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "check", file],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == expected
+        assert done.stdout.endswith("the end\n"), done
+        assert ("good: x" in done.stdout) == (expected == 0)
+        assert ("nowhere.arch" in done.stderr) == (expected == 2)
 
 
 def test_an_old_locale_is_no_obstacle(place: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archdsl.conditions import Condition, Solution, at_least, decide, divisible, equal, holds, solve
-from archdsl.conditions.size_sets import SizeSet, describe
+from archdsl.conditions.size_sets import Rule, SizeSet, describe
+from archdsl.conditions.solution import _compositions
 from archdsl.dims import Dim, Size, symbol
 
 H, W, T = symbol("H"), symbol("W"), symbol("T")
@@ -268,6 +270,32 @@ def test_what_contradicts_is_told_with_all_that_it_takes() -> None:
     assert reasons(requirement.because) == ["c", "a"]
 
 
+def test_the_first_of_several_contradictions_is_named() -> None:
+    never, again = divisible(2 * H + 1, 4, "never"), equal(2 * W, 2 * H + 1, "again")
+    for others in ([at_least(H, 3)], [at_least(W, 3), again], [again]):
+        solution = solve([never, *others])
+        assert solution.conflict is never
+    assert solve([equal(W, -H)]).possible is False  # what it is known by cannot be positive
+    assert solve([equal(W, H - 5), at_least(4, H)]).possible is False
+
+
+def test_a_contradiction_of_one_free_size_is_not_said_of_others() -> None:
+    of_w = [at_least(W, 9, "a"), at_least(8, W, "b")]
+    of_h = [at_least(H, 7, "c"), at_least(4, H, "d")]
+    for conditions, name, because in [
+        ([at_least(H, 2), *of_w, at_least(T, 2)], "W", ["a", "b"]),
+        ([*of_w, *of_h], "W", ["a", "b"]),
+        ([*of_h, *of_w], "H", ["c", "d"]),
+        ([of_w[0], *of_h, of_w[1]], "H", ["c", "d"]),
+    ]:
+        solution = solve(conditions, ["H", "W"])
+        (requirement,) = solution.requirements
+        assert requirement.sentence == f"no size of {name} meets all the conditions"
+        assert requirement.names == (name,)
+        assert sorted(reasons(requirement.because)) == because
+        assert not solution.admits({"H": 7, "W": 9, "T": 2})
+
+
 def test_long_periods_are_tried_and_not_solved() -> None:
     odd = [1009, 1013]
     long = (H // odd[0]) - (H // odd[1])
@@ -306,3 +334,131 @@ def test_free_sizes_that_nothing_binds_have_examples_too() -> None:
     assert solution.near_misses(3) == []
     assert solution.admits({"T": 5})
     assert not solution.admits({"T": 0})
+    assert not solution.admits({"T": 0, "H": 3})
+
+
+def test_the_condition_that_asks_for_most_comes_first() -> None:
+    """Most by how many sizes would do without it, then by the period of those."""
+    least = at_least(H, 13, "least")
+    three, four, even = divisible(H, 3, "3"), divisible(H, 4, "4"), divisible(H, 2, "even")
+    not_five, pairs = at_least(H % 5, 1, "not 5"), at_least(1, H % 4, "pairs")
+    for given_in, binding in [
+        ([least, three, four], ["4", "3", "least"]),
+        ([not_five, even], ["even", "not 5"]),
+        ([even, pairs], ["pairs", "even"]),
+        ([pairs, even], ["pairs", "even"]),
+        ([at_least(H, 2, "two")], ["two"]),
+        ([at_least(H, 2, "two"), at_least(H, 3, "three")], ["three"]),
+        ([at_least(H, 2, "two"), at_least(30, H, "most")], ["most", "two"]),
+    ]:
+        assert reasons(solve(given_in).binding("H")) == binding
+
+
+def test_what_binds_a_size_that_is_known_by_others_is_said_with_what_binds_those() -> None:
+    known = equal(T, H * W, "known")
+    solution = solve([known, divisible(H, 4, "four"), at_least(W, 3, "three")], ["H", "W", "T"])
+    assert list(solution.sets) == ["H", "W"]
+    assert reasons(solution.binding("T")) == ["known", "four", "three"]
+    told = {requirement.sentence: requirement.names for requirement in solution.requirements}
+    assert told["T must equal H*W"] == ("H", "W", "T")
+    assert solution.rule("T") is None
+    assert solution.rule("H") == Rule(4, (0,), 4)
+    alias = solve([equal(H, W), divisible(H, 4)], ["H", "W"])
+    assert alias.rule("W") == alias.rule("H") == Rule(4, (0,), 4)
+    assert alias.rule("T") == Rule()
+
+
+def test_conditions_that_equalities_make_needless_are_not_said() -> None:
+    solution = solve([equal(W, H + 1), at_least(W**3, 2 * W * W)], ["H", "W"])
+    assert solution.sentences() == ["W must equal H + 1"]
+
+
+def test_conditions_of_too_many_remainders_stay_as_they_are() -> None:
+    conditions = [at_least(H % 401, 1, "a"), at_least(H % 257, 1, "b")]
+    solution = solve(conditions)
+    assert reasons(solution.ties) == ["b"]
+    assert str(solution.ties[0]) in solution.sentences()
+    assert not solution.admits({"H": 257 * 2})
+    irregular = solve([at_least(H // 4001, H % 2)])
+    assert irregular.rule("H") is None
+    assert irregular.sentences() == [str(irregular.conditions[0])]
+    assert irregular.ties == ()
+
+
+def test_all_small_sizes_are_among_the_examples() -> None:
+    """Whatever ties them, and each once; the smallest are the first."""
+    for conditions in (
+        [equal(H * W, 36), at_least(40, H)],
+        [at_least(9, H + W), at_least(H * W, 7)],
+        [equal(W, H - 2), at_least(12, H)],
+        [equal(T, H * W), at_least(3, H), at_least(14, T)],
+        [at_least(3, H), at_least(H + W, 9), at_least(7, W)],
+        [at_least(3, H)],
+    ):
+        names = [n for n in "HWT" if any(n in c.symbols for c in conditions)]
+        solution = solve(conditions, names)
+        sizes = [
+            dict(zip(names, at, strict=True)) for at in product(range(1, 41), repeat=len(names))
+        ]
+        good = [at for at in sizes if all(holds(c, at) for c in conditions)]
+        found = solution.examples(500)
+        assert sorted(map(str, found)) == sorted(map(str, good))
+        assert solution.examples(2) == found[:2]
+        assert [solution.smallest(name) for name in names] == [found[0][name] for name in names]
+
+
+def test_no_more_than_so_many_sizes_are_tried() -> None:
+    """Those of (100, 101) are the twenty-thousandth to be tried, those of (101, 100) come next."""
+    assert solve([equal(H * W, 10_100)], ["H", "W"]).examples(9) == [{"H": 100, "W": 101}]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "misses"),
+    [
+        ([at_least(H, 2)], [1]),
+        ([at_least(10, H), at_least(H, 3)], [2, 1, 11]),
+        (
+            [divisible(H, 8), at_least(20, H)],
+            [7, 9, 4, 12, 6, 10, 17, 24, 15, 20, 14, 18],
+        ),
+        ([equal(H, 6)], [5, 7, 4, 8]),
+        (  # of five examples
+            [divisible(H, 8)],
+            [
+                *[7, 9, 4, 12, 6, 10],
+                *[15, 17, 20, 14, 18],
+                *[23, 25, 28, 22, 26],
+                *[31, 33, 36, 30, 34],
+                *[39, 41, 44, 38, 42],
+            ],
+        ),
+        ([divisible(H - 1, 9), at_least(5, H)], [2, 3]),
+        (  # where each of five remainders ends by itself, at 14, 18, 22, 26 and 30
+            [at_least(30, H + 4 * (H % 5)), at_least(H, 12)],
+            [11, 10, 7, 23, 27, 31, 35, 8, 9, 19],
+        ),
+    ],
+)
+def test_near_misses_are_next_to_what_is_good(
+    conditions: list[Condition], misses: list[int]
+) -> None:
+    solution = solve(conditions)
+    assert [sizes["H"] for sizes in solution.near_misses(99)] == misses
+
+
+def test_near_misses_of_sizes_that_depend_on_one_another() -> None:
+    """One alone is moved, or what it is known by with it."""
+    misses = solve([equal(H, W), divisible(H, 4)], ["H", "W"]).near_misses(99)
+    assert {"H": 4, "W": 5} in misses
+    assert {"H": 5, "W": 5} in misses
+    assert {"H": 5, "W": 4} in misses
+    shifted = solve([equal(W, H - 2), at_least(9, H)], ["H", "W"]).near_misses(99)
+    assert {"H": 2, "W": 1} in shifted
+    assert all(min(sizes.values()) >= 1 for sizes in shifted)
+    assert len({str(sizes) for sizes in shifted}) == len(shifted)
+
+
+def test_compositions_are_all_ways_to_write_a_sum_in_order() -> None:
+    for total, places in product(range(6), range(5)):
+        every = [c for c in product(range(total + 1), repeat=places) if sum(c) == total]
+        assert list(_compositions(total, places)) == every

@@ -13,6 +13,7 @@ from archdsl.diagnostics import (
     Label,
     Source,
     Span,
+    listed,
     render,
     suggest,
 )
@@ -206,3 +207,11 @@ def test_the_exception_holds_and_shows_every_message() -> None:
 )
 def test_what_a_misspelt_word_meant(word: str, known: list[str], meant: str | None) -> None:
     assert suggest(word, known) == meant
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c"), ([], "")],
+)
+def test_words_as_a_sentence_names_them(words: list[str], sentence: str) -> None:
+    assert listed(words) == sentence

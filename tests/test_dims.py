@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Callable
+from itertools import product
 from operator import add, floordiv, mod, mul, sub
 from typing import Any
 
@@ -16,6 +18,7 @@ from archdsl.dims import (
     Dim,
     DimError,
     Size,
+    as_formula,
     as_python,
     ceil_div,
     evaluate,
@@ -131,6 +134,85 @@ def test_equal_sizes_have_equal_hashes_and_survive_copies(pair: Pair) -> None:
     assert copy.deepcopy(size) == size
 
 
+ATOMS = [
+    H,
+    W,
+    H // 2,
+    W // 2,
+    (H * W) // 3,
+    (2 * (H // 3) + W) // 5,
+    maximum(H, W),
+    maximum(5 - H, W),
+    maximum(W // 2, 7),
+]
+
+
+def test_the_order_in_which_a_size_is_made_is_not_seen() -> None:
+    for a, b, c in product(ATOMS, repeat=3):
+        assert a * b == b * a
+        assert show(a * b) == show(b * a)
+        assert (a * b) * c == a * (b * c)
+        assert a * (b + c) == a * b + a * c
+        assert show(a + b * c) == show(c * b + a)
+        assert maximum(a, b) == maximum(b, a)
+
+
+def test_formulas_have_the_value_of_the_expression() -> None:
+    """Read as they stand: ⌈x/k⌉ and ⌊x/k⌋ from within, a dot for a product."""
+    sums = [a - 3 * b for a, b in product(ATOMS, repeat=2)]
+    more = [(a + 2) // 3 - 2 * a for a in ATOMS]
+    for size in [*ATOMS, *sums, *more, -H, 2 - H, 2 * H // 3 * W, 7, -(H // 2) * 4, H**2 - W]:
+        text = as_formula(size).replace("·", "*")
+        while brackets := re.search(r"([⌈⌊])([^⌈⌉⌊⌋]*)/(\d+)[⌉⌋]", text):
+            kind, inside, divisor = brackets.groups()
+            turned = f"(-(-({inside})//{divisor}))" if kind == "⌈" else f"(({inside})//{divisor})"
+            text = text[: brackets.start()] + turned + text[brackets.end() :]
+        for h, w in product((1, 2, 3, 5, 8), repeat=2):
+            value = eval(text, {"max": max, "H": h, "W": w})
+            assert value == evaluate(size, {"H": h, "W": w}), (as_formula(size), size)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (7, "7"),
+        (H, "H"),
+        (-H, "-H"),
+        (2 * H * W, "2·H·W"),
+        ((H + 1) // 2, "⌈H/2⌉"),
+        ((H + 3) // 4 - 1, "⌈H/4⌉ - 1"),
+        (H // 3, "⌊H/3⌋"),
+        ((2 * H + 1) // 5, "⌊(2·H + 1)/5⌋"),
+        ((H + W + 1) // 2, "⌈(H + W)/2⌉"),
+        (1 - H, "1 - H"),
+        (maximum(H, W) - 1, "max(H, W) - 1"),
+    ],
+)
+def test_shown_as_a_formula(size: Size, text: str) -> None:
+    assert as_formula(size) == text
+
+
+def test_exact_quotients_are_found_just_where_there_are_some() -> None:
+    """By numbers, against every small size; by sizes, against multiplying back."""
+    for slope, shift, divisor in product(range(-6, 7), range(-6, 7), range(-3, 7)):
+        size = slope * H + shift
+        quotient = exact_quotient(size, divisor)
+        leaves_none = divisor > 0 and not any((slope * n + shift) % divisor for n in range(1, 8))
+        assert (quotient is not None) == leaves_none, (size, divisor)
+        if quotient is not None:
+            assert quotient * divisor == size
+    divisors = [a * b + c for a, b in product(ATOMS[:6], repeat=2) for c in (0, 1, W)]
+    for divisor_size in divisors:
+        for factor in (3, H, W + 1, -2 * H * W + H // 2):
+            assert exact_quotient(divisor_size * factor, divisor_size) == factor
+            assert exact_quotient(divisor_size * factor + 1, divisor_size) is None
+        assert exact_quotient(0, divisor_size) == 0
+        assert exact_quotient(5, divisor_size) is None
+        assert exact_quotient(W * W * W * W + H, divisor_size) in (None, *ATOMS)
+    assert exact_quotient(H * W + W, 2 * W) is None
+    assert exact_quotient(2 * H * W + W, 2 * W) is None
+
+
 def test_chains_of_strides_are_one_division() -> None:
     assert 2 * (2 * H // 2) // 2 == H
     assert ((H - 1) // 2 + 1 - 1) // 2 + 1 == (H - 1) // 4 + 1
@@ -145,6 +227,9 @@ def test_constant_results_are_plain_integers() -> None:
     assert H - H == 0
     assert H * 0 == 0
     assert 0 // H == 0
+    assert 0 % H == 0
+    assert (H % 2) // 3 == 0
+    assert 3 * ((H % 3) // 3) == 0
     assert symbols(H - H + 3) == frozenset()
 
 
@@ -160,6 +245,7 @@ def test_division_by_a_size_where_it_is_exact() -> None:
     ("wrong", "message"),
     [
         (lambda: H // W, "H cannot be divided by W"),
+        (lambda: 5 % H, "5 cannot be divided by H, a free size"),
         (lambda: (H * W + 1) // H, r"H\*W \+ 1 cannot be divided by H"),
         (lambda: H // 0, "H cannot be divided by 0"),
         (lambda: H % -2, "H cannot be divided by -2"),
@@ -190,6 +276,12 @@ def test_sizes_have_no_order() -> None:
         (2 - H, "2 - H"),
         (-H, "-H"),
         (-(H // 2), "-(H // 2)"),
+        (-3 * (H // 2), "-3*(H // 2)"),
+        (-(H // 2) * W, "-W*(H // 2)"),
+        (-H - 5, "-H - 5"),
+        (-H * W - W - 5, "-H*W - W - 5"),
+        (5 - H * W - W, "5 - H*W - W"),
+        ((H // 2 + W // 2) // 3, "(H + 2*(W // 2)) // 6"),
         (H - 2 * (H // 2), "H - 2*(H // 2)"),
         (H + (-H) % 7, "7*((H + 6) // 7)"),
         ((H // 2) * (W // 2) * 64 + 1, "64*(H // 2)*(W // 2) + 1"),
@@ -198,6 +290,25 @@ def test_sizes_have_no_order() -> None:
 )
 def test_shown_as_maths(size: Size, text: str) -> None:
     assert show(size) == text
+
+
+@pytest.mark.parametrize("form", [add, sub, mul, floordiv, mod, pow])
+@pytest.mark.parametrize("other", [1.5, "2", None])
+def test_other_numbers_are_no_sizes(form: Callable[[Any, Any], object], other: object) -> None:
+    """They raise, in either order, as an unknown operand does."""
+    with pytest.raises(TypeError):
+        form(H, other)
+    if not (form is mod and isinstance(other, str)):  # which formats
+        with pytest.raises(TypeError):
+            form(other, H)
+    assert other != H
+
+
+def test_products_are_shown_with_free_sizes_first_then_divisions_then_maxima() -> None:
+    h, w = symbol("H"), symbol("W")  # anew: atoms keep their keys, and divisions are remembered
+    assert show((symbol("A") // 2 + symbol("B") // 2) // 3) == "(A + 2*(B // 2)) // 6"
+    assert show((h // 2) * w) == "W*(H // 2)"
+    assert show(maximum(5 - h, w) * (w // 2) * w) == "W*(W // 2)*max(5 - H, W)"
 
 
 def test_shown_shapes_and_python() -> None:
@@ -215,5 +326,37 @@ def test_bounds_that_are_seen() -> None:
     assert minimum_value(H * W - H) == 0
     assert minimum_value(H - 2 * (H // 2)) == 0
     assert minimum_value(3 - H) is None
+    assert minimum_value(H * W - 5) == -4
+    assert minimum_value(2 * (H // 2) - H) == -1
+    assert minimum_value(3 * (H // 3) - H + 7) == 5
+    assert minimum_value(maximum(H, 7) + 2) == 9
+    assert minimum_value(maximum(2 * H - 40, H)) == 1
+    assert minimum_value(maximum(H - 20, 2 * (H // 5) - 9)) == -9
+    assert minimum_value(3 * maximum(H, 7) * maximum(W, 2)) == 42
+    assert minimum_value(maximum(9 - H, 4 - W)) is None
+    assert minimum_value(maximum(9 - H, 4 - W) // 2 + H) is None
+    assert minimum_value(maximum(9 - H, W)) == 1
     assert maximum(H, H // 2) == H
+    assert maximum(H, 1) == maximum(1, H) == H
+    assert maximum(H + W, W + 1) == maximum(W + 1, H + W) == H + W
+    assert maximum(3, 5) == maximum(5, 3) == 5
+    assert minimum(3, 5) == minimum(5, 3) == 3
     assert minimum(H + 1, H) == H
+
+
+def test_bounds_are_below_every_small_size() -> None:
+    below = maximum(H - 20, 2 * (H // 5) - 9)
+    sizes = [below, H * below, below * below, W * below + 3, below // 3, maximum(9 - H, W // 2)]
+    sizes += [a - b for a, b in product([*ATOMS, maximum(W, 2), maximum(H, W + 3)], repeat=2)]
+    sizes += [H * maximum(W, 2) - H * W, W // 2 - maximum(W, 3) // 2, maximum(W, 2) - 2 * W]
+    for size in sizes:
+        bound = minimum_value(size)
+        least = min(evaluate(size, {"H": h, "W": w}) for h, w in product(range(1, 25), repeat=2))
+        assert bound is None or bound <= least, size
+
+
+def test_some_free_sizes_are_replaced_and_the_others_stay() -> None:
+    assert substitute(H + 2 * W, {"H": 3}) == 2 * W + 3
+    assert substitute(H * W, {"H": W, "T": H}) == W * W
+    assert substitute((H + W) // 2, {"W": H + 2}) == H + 1
+    assert substitute(maximum(H, W), {"H": 1}) == W

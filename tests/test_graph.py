@@ -11,8 +11,10 @@ import torch
 
 import archdsl
 from archdsl.diagnostics import ArchError, Diagnostic
+from archdsl.dims import symbol
 from archdsl.graph import Graph
-from archdsl.passes.shapes import infer_shapes
+from archdsl.ops.arguments import WeightRef
+from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
 
 SPECS = Path(__file__).resolve().parent.parent / "specs"
 
@@ -355,6 +357,10 @@ def two_inputs(graph: Graph) -> None:
     graph.add_edge("image", "relu1")
 
 
+def a_merge_of_nothing(graph: Graph) -> None:
+    graph.add_node("sum", op="add")
+
+
 def an_input_that_takes(graph: Graph) -> None:
     graph.add_edge("image", "image2")
     graph.nodes["image2"].update(op="input", args={"sizes": [3]})
@@ -437,6 +443,7 @@ def a_tensor_with_no_name(graph: Graph) -> None:
         (arguments_in_a_list, "bad-graph", "conv1", "the args of a node are a dict by name"),
         (no_input, "wrong-inputs", "relu1", "relu takes one input, and no edge comes in"),
         (two_inputs, "wrong-inputs", "relu1", "relu takes one input, and 2 edges come in"),
+        (a_merge_of_nothing, "wrong-inputs", "sum", "add merges what comes in, and no edge comes"),
         (an_input_that_takes, "wrong-inputs", "image2", "input takes no input, and one edge comes"),
         (two_edges_at_one_place, "bad-graph", "layer1.0.add1", "two edges claim input 0"),
         (an_output_that_is_not_there, "bad-graph", "relu1", "bn1 has 1 output, and no output 1"),
@@ -527,3 +534,237 @@ def test_a_graph_without_a_name_is_a_network() -> None:
     assert type(archdsl.compile(graph)).__name__ == "Network"
     graph.graph["name"] = "2nd try!"
     assert type(archdsl.compile(graph)).__name__.isidentifier()
+
+
+# References and ends ----------------------------------------------------------------
+
+TIED = """network n {
+    input x: int[T]
+    embed: embedding(9, 4)
+    other: linear(4)
+    head: linear(9, bias = true, tie = embed.weight)
+}"""
+SCAN = """network n {
+    input x: [6, 3]
+    loop: scan h = zeros(4) { flatten -> linear(4) -> add(it, h) as h }
+}"""
+
+
+def refused(text: str, edit: Callable[[Graph], None]) -> Diagnostic:
+    """The one thing that is wrong with a network after an edit."""
+    graph = archdsl.loads(text).graph()
+    edit(graph)
+    with pytest.raises(ArchError) as caught:
+        infer_shapes(graph)
+    (told,) = caught.value.diagnostics
+    return told
+
+
+def tie_to(path: str, name: str, *shape: int) -> Callable[[Graph], None]:
+    def edit(graph: Graph) -> None:
+        args = graph.nodes["head"]["args"]
+        graph.nodes["head"]["args"] = {**args, "tie": WeightRef(path, name, shape)}
+
+    return edit
+
+
+def tied_before_its_owner(graph: Graph) -> None:
+    """The owner comes later, with a weight of another shape."""
+    graph.nodes["head"]["args"] = {"out_features": 9, "tie": WeightRef("late", "weight", (9, 4))}
+    graph.add_node("late", op="linear", args={"out_features": 5})
+    graph.add_node("late_result", op="output")
+    graph.add_edge("head", "late")
+    graph.add_edge("late", "late_result")
+
+
+@pytest.mark.parametrize(
+    ("edit", "code", "message", "help"),
+    [
+        (
+            tie_to("embedd", "weight", 9, 4),
+            "unknown-name",
+            "the weight embedd.weight that head uses is not there",
+            "did you mean embed.weight?",
+        ),
+        (
+            tie_to("zzz", "weight", 9, 4),
+            "unknown-name",
+            "the weight zzz.weight that head uses is not there",
+            "did you mean embed.weight?",  # the only one of this shape
+        ),
+        (
+            tie_to("zzz", "weight", 7, 4),
+            "unknown-name",
+            "the weight zzz.weight that head uses is not there",
+            "leave tie out of its args",
+        ),
+        (
+            tie_to("embed", "bias", 9, 4),
+            "unknown-name",
+            "the weight embed.bias that head uses is not there",
+            "leave tie out of its args",
+        ),
+        (
+            tied_before_its_owner,
+            "tied-shape",
+            "the tied weight late.weight is [5, 9], not [9, 4]",
+            "",
+        ),
+    ],
+)
+def test_a_tie_to_what_is_not_there(
+    edit: Callable[[Graph], None], code: str, message: str, help: str
+) -> None:
+    told = refused(TIED, edit)
+    assert (told.code, told.message, told.help) == (code, message, help)
+    assert "at node head" in told.notes
+
+
+def test_of_several_weights_of_one_shape_none_is_meant() -> None:
+    def edit(graph: Graph) -> None:
+        tie_to("zzz", "weight", 4, 4)(graph)
+        graph.nodes["other"]["path"] = "abc"
+        graph.add_node("more", op="linear", args={"out_features": 4})
+        (key,) = graph["other"]["head"]
+        graph.remove_edge("other", "head", key)
+        graph.add_edge("other", "more")
+        graph.add_edge("more", "head")
+
+    assert refused(TIED, edit).help == "leave tie out of its args"
+
+
+@pytest.mark.parametrize("begin", ["gone", "linear1"])
+def test_a_scan_ends_what_has_begun(begin: str) -> None:
+    def edit(graph: Graph) -> None:
+        (end,) = [n for n, data in graph.nodes(data=True) if data["op"] == "scan end"]
+        graph.nodes[end]["args"] = {**graph.nodes[end]["args"], "begin": begin}
+
+    graph = archdsl.loads(SCAN).graph()
+    assert infer_shapes(graph).nodes["output"]["shape"] == (6, 4)
+    edit(graph)
+    with pytest.raises(ArchError) as caught:
+        infer_shapes(graph)
+    messages = [told.message for told in caught.value.diagnostics]
+    assert f"the scan {begin} that ends here is not there" in messages
+
+
+@pytest.mark.parametrize("name", ["my input", "_x", "größe", "1st"])
+def test_inputs_and_outputs_are_called_by_names_of_python(name: str) -> None:
+    def renamed(graph: Graph) -> Graph:
+        graph.add_node(name, op="input", args={"sizes": (4,)})
+        graph.add_node("sum", op="add")
+        for source in ("x", name):
+            graph.add_edge(source, "sum")
+        graph.add_node("more", op="output")
+        graph.add_edge("sum", "more")
+        return graph
+
+    plain = archdsl.loads("network n { input x: [4]\n relu }")
+    with pytest.raises(ArchError) as caught:
+        infer_shapes(renamed(plain.graph()))
+    messages = [told.message for told in caught.value.diagnostics]
+    assert f"an input cannot be called {name!r}" in messages
+
+    named = plain.graph()
+    named.nodes["output"]["names"] = (name,)
+    with pytest.raises(ArchError) as caught:
+        infer_shapes(named)
+    messages = [told.message for told in caught.value.diagnostics]
+    assert f"an output cannot be called {name!r}" in messages
+
+
+@pytest.mark.parametrize("name", [3, "größe", "two words"])
+def test_tensors_are_called_by_names_of_python(name: object) -> None:
+    def edit(graph: Graph) -> None:
+        graph.nodes["relu1"]["names"] = (name,)
+
+    told = refused("network n { input x: [4]\n relu }", edit)
+    assert told.message == f"a tensor cannot be called {name!r}"
+
+
+def test_an_output_depends_on_an_input() -> None:
+    def edit(graph: Graph) -> None:
+        graph.add_node("alone", op="parameter", args={"shape": (1, 4)})
+        graph.add_node("result", op="output")
+        graph.add_edge("alone", "result")
+
+    told = refused("network n { input x: [4]\n relu }", edit)
+    assert (told.code, told.message) == (
+        "no-batch-axis",
+        "the output result does not depend on any input",
+    )
+
+
+def test_modules_with_one_path_have_weights_alike() -> None:
+    def edit(graph: Graph) -> None:
+        graph.nodes["linear2"]["path"] = "linear1"
+
+    told = refused("network n { input x: [4]\n linear(6) -> linear(6) }", edit)
+    assert told.message == (
+        "the nodes that share the module linear1 differ: its weight is [6, 4] for linear1, and"
+        " [6, 6] is needed here"
+    )
+    told = refused("network n { input x: [4]\n linear(6) -> relu -> linear(7) }", edit)
+    assert told.message == (
+        "the nodes that share the module linear1 differ: linear1 is linear(out_features = 6),"
+        " linear2 is linear(out_features = 7)"
+    )
+
+
+def test_the_weight_that_differs_is_the_one_that_is_told() -> None:
+    def edit(graph: Graph) -> None:
+        graph.nodes["two"]["path"] = "one"
+
+    text = """network n {
+        input x: [5, 8]
+        input a: [3, 4]
+        input b: [3, 6]
+        x -> one: cross_attention(2, memory = a) -> two: cross_attention(2, memory = b)
+    }"""
+    assert refused(text, edit).message == (
+        "the nodes that share the module one differ: its k_proj_weight is [8, 4] for one, and"
+        " [8, 6] is needed here"
+    )
+
+
+def test_conditions_of_nodes_without_a_place_name_their_node() -> None:
+    graph = archdsl.loads("network n { input x: [4, H]\n conv(2, 3) }").graph()
+    assert [c.reason for c in infer_shapes(graph).graph["conditions"] if "at " in c.reason] == []
+    graph.add_node("mine", op="conv", args={"out_channels": 2, "kernel_size": 7})
+    graph.add_edge("conv1", "mine")
+    graph.add_node("result", op="output")
+    graph.add_edge("mine", "result")
+    checked = infer_shapes(graph)
+    reasons = [c.reason for c in checked.graph["conditions"]]
+    assert [reason.endswith(" (at mine)") for reason in reasons] == [False, True]
+    assert conditions_of(checked).sentences() == ["H must be at least 9"]
+    assert {n: t.dims for n, t in output_types(checked).items()} == {
+        "output": (2, symbol("H") - 2),
+        "result": (2, symbol("H") - 8),
+    }
+    assert {n: t.dims for n, t in input_types(checked).items()} == {"x": (4, symbol("H"))}
+
+
+def test_outputs_are_called_by_their_tensors() -> None:
+    graph = archdsl.loads(
+        "network n { input x: [4]\n relu as a; a -> linear(2) as b\noutput a, b }"
+    )
+    found = graph.graph()
+    assert list(output_types(found)) == ["a", "b"]
+    found.nodes["a"]["names"] = ("first",)
+    found.nodes["b"].pop("names", None)
+    assert list(output_types(infer_shapes(found))) == ["first", "b"]
+
+
+def test_sizes_that_cannot_be_are_told_with_the_condition() -> None:
+    graph = archdsl.loads("network n { input x: [4, H]\n conv(2, 3) }").graph()
+    for node, length in (("one", 2), ("two", 3)):
+        graph.add_node(node, op="reshape", args={"sizes": (2, length)})
+        graph.add_edge("conv1", node)
+        graph.add_node(f"{node}_result", op="output")
+        graph.add_edge(node, f"{node}_result")
+    with pytest.raises(ArchError) as caught:
+        infer_shapes(graph)
+    (told,) = caught.value.diagnostics
+    assert told.code == "no-size-fits"
+    assert told.text.endswith("(at two)")

@@ -145,7 +145,9 @@ def describe(network: str, found: Report) -> str:
     assert found.conditions is not None
     inputs = ", ".join(f"{name} {kind}" for name, kind in found.inputs.items())
     outputs = ", ".join(
-        f"{kind}" if name == "output" else f"{name} {kind}" for name, kind in found.outputs.items()
+        (f"{kind}" if name == "output" else f"{name} {kind}")
+        + " in training" * (name in found.in_training)
+        for name, kind in found.outputs.items()
     )
     parts = [f"{network}: {inputs} → {outputs}", f"{_count(found.cost.parameters)} parameters"]
     parts += _multiply_adds(found)
@@ -206,6 +208,7 @@ def _as_dict(file: str, network: str, found: Report) -> dict[str, Any]:
         **data,
         "inputs": {name: _plain(kind.dims) for name, kind in found.inputs.items()},
         "outputs": {name: _plain(kind.dims) for name, kind in found.outputs.items()},
+        "in_training": list(found.in_training),
         "parameters": found.cost.parameters,
         "multiply_adds": cost if isinstance(cost, int) else show_size(cost),
         "conditions": found.conditions.sentences(),

@@ -45,6 +45,13 @@ from archdsl.output import write_file
     " Without them they are random.",
 )
 @click.option(
+    "inplace",
+    "--inplace",
+    is_flag=True,
+    help="Let activations write over what nobody else reads, as nn.ReLU(inplace=True) does: less"
+    " memory, but a hook on the layer before sees what became of its output.",
+)
+@click.option(
     "training",
     "--with-training",
     is_flag=True,
@@ -65,6 +72,7 @@ def compile_command(
     output: str | None,
     form: str,
     weights: str | None,
+    inplace: bool,
     training: bool,
     name: str | None,
 ) -> int:
@@ -79,6 +87,8 @@ def compile_command(
         raise call_error("ONNX is no text for a terminal", help="say where to: -o network.onnx")
     if form != "onnx" and weights is not None:
         raise call_error("source has no weights in it", help="--weights goes with --format onnx")
+    if inplace and form == "onnx":
+        raise call_error("an ONNX file knows no memory", help="--inplace is for PyTorch source")
     if name is not None and not training:
         raise call_error("--recipe chooses a train block", help="it goes with --with-training")
     if output is not None and output != "-":
@@ -87,12 +97,12 @@ def compile_command(
     if graph is None:
         return SPECIFICATION_AT_FAULT
     if training:
-        script = _script(graph, name)
+        script = _script(graph, name, inplace=inplace)
         if script is None:
             return SPECIFICATION_AT_FAULT
         content: str | bytes = script
     else:
-        content = _source(graph) if form == "source" else _onnx(graph, weights)
+        content = _source(graph, inplace=inplace) if form == "source" else _onnx(graph, weights)
     if output is None or output == "-":
         click.echo(content.encode() if isinstance(content, str) else content, nl=False)
     else:
@@ -100,13 +110,13 @@ def compile_command(
     return CLEAN
 
 
-def _source(graph: Graph) -> str:
+def _source(graph: Graph, *, inplace: bool) -> str:
     from archdsl.backends.torch_source import generate
 
-    return generate(graph).text
+    return generate(graph, inplace=inplace).text
 
 
-def _script(graph: Graph, name: str | None) -> str | None:
+def _script(graph: Graph, name: str | None, *, inplace: bool) -> str | None:
     """The network with its training, or None; what there is to say of its recipe is said."""
     from archdsl.backends.torch_source import generate
     from archdsl.backends.torch_training.script import generate_script
@@ -117,7 +127,7 @@ def _script(graph: Graph, name: str | None) -> str | None:
         if not diagnostics:
             raise call_error("no train block says how this network is trained")
         return None
-    return generate_script(recipe, generate(graph))
+    return generate_script(recipe, generate(graph, inplace=inplace))
 
 
 def _onnx(graph: Graph, weights: str | None) -> bytes:

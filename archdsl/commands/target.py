@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 from archdsl.commands.lean_networkx import import_networkx
 from archdsl.commands.messages import CallError, call_error, tell
 from archdsl.compiler import open_specification, split_target
-from archdsl.diagnostics import ArchError, Diagnostic, Source, Span, suggest
+from archdsl.diagnostics import ArchError, Diagnostic, Source, Span, listed, suggest
 from archdsl.elaborate.bounds import Budget
 from archdsl.elaborate.expressions import evaluate
 from archdsl.elaborate.network import Elaborated
@@ -94,7 +94,7 @@ class Target:
         if found.failed and self.settings and not spec.needs(network):
             plain = spec.elaborate(network)
             if not plain.failed:
-                given = _and([*self.settings])
+                given = listed([*self.settings])
                 note = f"{network} is sound as it is written, and not with {given} as set"
                 last = replace(found.diagnostics[-1], notes=(*found.diagnostics[-1].notes, note))
                 raise CallError([*found.diagnostics[:-1], last])
@@ -117,7 +117,7 @@ class Target:
         if missing:
             made = [n for n in spec.networks if network in bases_of(spec, n)]
             raise call_error(
-                f"the network {network} is a template: it needs {_and(missing)}",
+                f"the network {network} is a template: it needs {listed(missing)}",
                 notes=(f"made from it: {some(made)}",) if made else (),
                 help=" ".join(f"--set {name}=…" for name in missing),
             )
@@ -242,9 +242,5 @@ def _unknown_parameter(
 def some(names: list[str], most: int = 3) -> str:
     """The first names of a list, and how many more there are."""
     if len(names) <= most + 1:
-        return _and(names)
+        return listed(names)
     return f"{', '.join(names[:most])} and {len(names) - most} more"
-
-
-def _and(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

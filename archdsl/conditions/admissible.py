@@ -34,7 +34,7 @@ def sizes_where_zero(size: Dim) -> SizeSet | None:
         after = _first_not_negative(lambda s: rising(s) - 1)
         if first is None:
             return SizeSet.between(1, 0)
-        return SizeSet.between(first, None if after is None else after - 1)
+        return SizeSet.between(first, _LARGEST_SIZE if after is None else after - 1)
     growth = _period_and_growth(size)
     return growth and _solve_by_class(value, *growth, _zero_in_class)
 

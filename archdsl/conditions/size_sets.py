@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from math import gcd, lcm
 
 from archdsl.records import record
@@ -285,15 +285,14 @@ def describe(sizes: SizeSet) -> Rule | None:
     modulus, remainders = _smallest_period(sizes.modulus, endless)
     regular = _regular_from(sizes)
     minimum = next(size for size in sizes if size >= regular)
-    early = list(islice(sizes, _MOST_EXCEPTIONS + 1))
-    also = tuple(size for size in early if size < minimum)
+    also = tuple(islice(takewhile(minimum.__gt__, sizes), _MOST_EXCEPTIONS + 1))
     if len(also) > _MOST_EXCEPTIONS:
         return None
     if not also:
         return Rule(modulus, remainders, minimum)
     regular_remainders = frozenset(remainders)
     outside = tuple(size for size in also if size % modulus not in regular_remainders)
-    start = next((s for s in early if s % modulus in regular_remainders), minimum)
+    start = next((s for s in also if s % modulus in regular_remainders), minimum)
     never = [
         size
         for size in range(start, min(minimum, start + 100 * _MOST_EXCEPTIONS))

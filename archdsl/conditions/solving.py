@@ -33,11 +33,13 @@ def solve(conditions: Iterable[Condition], names: Iterable[str] = ()) -> Solutio
     solution, broken = _attempt(distinct, tuple(order))
     if not broken:
         return solution
-    return replace(solution, conflict=_first_conflict(distinct, tuple(order)))
+    beginning = _first_conflict(distinct, tuple(order))
+    found, _ = _attempt(beginning, tuple(order))  # later conditions may contradict others
+    return replace(found, conditions=distinct, conflict=beginning[-1])
 
 
-def _first_conflict(conditions: Sequence[Condition], names: tuple[str, ...]) -> Condition:
-    """The last condition of the shortest beginning that leaves no sizes."""
+def _first_conflict(conditions: Sequence[Condition], names: tuple[str, ...]) -> Sequence[Condition]:
+    """The shortest beginning that leaves no sizes."""
     low, high = 0, len(conditions)
     while low + 1 < high:
         middle = (low + high) // 2
@@ -45,7 +47,7 @@ def _first_conflict(conditions: Sequence[Condition], names: tuple[str, ...]) -> 
             high = middle
         else:
             low = middle
-    return conditions[high - 1]
+    return conditions[:high]
 
 
 def _without_repetitions(conditions: Iterable[Condition]) -> tuple[Condition, ...]:

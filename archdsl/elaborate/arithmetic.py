@@ -30,6 +30,8 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "//": operator.floordiv,
     "%": operator.mod,
 }
+_WHOLE = {op: _ARITHMETIC[op] for op in ("+", "-", "*")}
+"""What nothing can go wrong with, where both are whole numbers."""
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -40,6 +42,8 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 def calculated(expr: ast.Binary, left: Any, right: Any, budget: Budget) -> Any:
     """What an operator makes of two values; `and` and `or` are no such operators."""
+    if type(left) is int and type(right) is int and expr.op in _WHOLE:
+        return bounded(expr, _WHOLE[expr.op](left, right))
     if isinstance(left, (list, tuple)) or isinstance(right, (list, tuple)):
         return _list_arithmetic(expr, left, right, budget)
     need_number(expr.left, left, expr.op)

@@ -7,12 +7,15 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Span, suggest
 from archdsl.elaborate import forms
-from archdsl.elaborate.calls import Site, run_layer
+from archdsl.elaborate.alike import written
+from archdsl.elaborate.blocks import BlockValue, called_block, run_block
+from archdsl.elaborate.calls import run_layer
 from archdsl.elaborate.context import BlockCall, Context, Visit
 from archdsl.elaborate.expressions import callable_of, evaluate
-from archdsl.elaborate.hints import close
+from archdsl.elaborate.hints import close_known
 from archdsl.elaborate.names import no_tensor, refuse_it, unknown_name
 from archdsl.elaborate.scopes import Frame
+from archdsl.elaborate.sites import Site
 from archdsl.elaborate.values import (
     ABSENT,
     UNKNOWN,
@@ -82,8 +85,7 @@ def run_let(context: Context, statement: ast.Let, env: Env) -> None:
     value: Any = UNKNOWN
     try:
         refuse_it(statement.name, statement.name_span)
-        value = evaluate(statement.value, env, context.budget)
-        closed = close(statement.value, env)
+        value, closed = _let(context, statement.value, env)
         if closed is not None:
             env.hints[statement.name] = closed
             if env.kind == "block":
@@ -95,6 +97,19 @@ def run_let(context: Context, statement: ast.Let, env: Env) -> None:
         if statement.name == "it":
             return
     context.bind(env, statement.name, value, statement.name_span)
+
+
+def _let(context: Context, expr: ast.Expr, env: Env) -> tuple[Any, ast.Expr | None]:
+    """A constant's value, and its expression in hints: worked out once while its names stay."""
+    key, kept = written(expr, context.memory, env)
+    if key is not None and key in context.memory.lets:
+        context.budget.spend(expr.span)
+        return context.memory.lets[key]
+    value = evaluate(expr, env, context.budget)
+    closed = close_known(expr, value, env, context.memory)
+    if key is not None:
+        context.memory.keep_let(key, value, closed, kept)
+    return value, closed
 
 
 def _output(context: Context, statement: ast.Output, env: Env) -> TensorRef | None:
@@ -229,7 +244,7 @@ def run_stage(
     inner, child = _open(context, stage, label, env, frame)
     result = forms.run(context, operation, child, inner)
     if label and stage.label:
-        _bind_label(context, label, inner.path, stage, env, frame)
+        _bind_label(label, inner.path, stage, env, frame)
     return result
 
 
@@ -284,9 +299,7 @@ def _open(
     )
 
 
-def _bind_label(
-    context: Context, label: str, path: str, stage: ast.Stage, env: Env, frame: Frame
-) -> None:
+def _bind_label(label: str, path: str, stage: ast.Stage, env: Env, frame: Frame) -> None:
     """Let a labelled stage be run again, and its weights be used, by its name."""
     known = env.find(label)
     if isinstance(known, TensorRef):
@@ -305,12 +318,13 @@ def _apply(
     first: bool,
 ) -> list[TensorRef]:
     """A stage that is an expression: a tensor to start from, a module, a layer or a block."""
+    value: Any
     if isinstance(expr, ast.Call):
-        value = evaluate(expr, env, context.budget)
+        value = called_block(context, expr, env) or evaluate(expr, env, context.budget)
     else:
         value = callable_of(expr, env, context.budget)
     if isinstance(value, TensorRef):
-        return [_start(context, value, stage, label, first)]
+        return [_start(value, stage, label, first)]
     if isinstance(value, LabelRef):
         if label:
             raise Stop(
@@ -331,7 +345,7 @@ def _apply(
                 help="run them in a loop: for layer in layers { layer }",
             )
         )
-    if not isinstance(value, LayerValue):
+    if not isinstance(value, (LayerValue, BlockValue)):
         raise Stop(
             Diagnostic(
                 "not-callable",
@@ -339,19 +353,20 @@ def _apply(
                 span=expr.span,
             )
         )
-    written = _written(expr)
+    name = _written(expr)
     span = stage.label.span if label and stage.label else expr.span
-    path = frame.claim(written, span, label)
+    path = frame.claim(name, span, label)
     site = Site(env.it, env, frame, path, expr.span, labelled=label is not None)
-    outputs = run_layer(context, value, site)
+    if isinstance(value, BlockValue):
+        outputs = run_block(context, value, site)
+    else:
+        outputs = run_layer(context, value, site)
     if label:
-        _bind_label(context, label, path, stage, env, frame)
+        _bind_label(label, path, stage, env, frame)
     return outputs
 
 
-def _start(
-    context: Context, tensor: TensorRef, stage: ast.Stage, label: str | None, first: bool
-) -> TensorRef:
+def _start(tensor: TensorRef, stage: ast.Stage, label: str | None, first: bool) -> TensorRef:
     if label:
         raise Stop(
             Diagnostic(

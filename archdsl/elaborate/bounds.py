@@ -18,7 +18,7 @@ MOST_TERMS = 10_000  # of a free size's expression, while it is multiplied out
 HIGHEST_DEGREE = 64  # of such an expression: how many free sizes are multiplied
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Budget:
     """How many more evaluation steps a specification may take."""
 
@@ -57,6 +57,8 @@ def bad_value(expr: ast.Node, message: str, *, text: str = "", help: str = "") -
 
 def bounded(expr: ast.Node, value: Any) -> Any:
     """The value, which is not beyond what a number or a free size may be. Raises Stop."""
+    if type(value) is int and -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+        return value  # what nearly all are
     if isinstance(value, Dim):
         if any(abs(coefficient) > LARGEST_NUMBER for coefficient in value.terms.values()):
             raise bad_value(expr, "the number is too large", text="a factor beyond 2 ** 63")

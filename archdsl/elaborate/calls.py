@@ -5,46 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, Label, Span, suggest
+from archdsl.diagnostics import Diagnostic, Span, suggest
 from archdsl.dims import Dim, symbols
 from archdsl.dims import evaluate as evaluate_size
-from archdsl.elaborate.context import DEEPEST_CALL, BlockCall, Context
-from archdsl.elaborate.expressions import WeightPath, evaluate, given_twice, is_choice_only
-from archdsl.elaborate.hints import hints_of, parameter_hint
-from archdsl.elaborate.names import no_tensor
-from archdsl.elaborate.parameters import declared_inputs, sort_arguments
-from archdsl.elaborate.recording import Call, run_once
-from archdsl.elaborate.scopes import Frame
+from archdsl.elaborate.blocks import run_block, with_arguments
+from archdsl.elaborate.context import Context
+from archdsl.elaborate.expressions import WeightPath, given_twice
+from archdsl.elaborate.hints import hints_of
+from archdsl.elaborate.sites import Site, arriving, weight
 from archdsl.elaborate.trained import need_weights, taken_off
 from archdsl.elaborate.values import (
     UNKNOWN,
     BlockDef,
     Bound,
-    Env,
     LabelRef,
     LayerValue,
     Poisoned,
     Stop,
     TensorRef,
 )
-from archdsl.graph import Scope
-from archdsl.ops.arguments import Choice, OpError, WeightRef, describe
+from archdsl.ops.arguments import Choice, OpError, describe
 from archdsl.ops.op import Op, Tensor, build, call_form, signature
-from archdsl.records import record, replace
+from archdsl.records import replace
 from archdsl.syntax import ast
-
-
-@record(frozen=True)
-class Site:
-    """Where a layer or block is called: what arrives, the names around it, its own name."""
-
-    it: TensorRef | None
-    env: Env
-    frame: Frame
-    path: str
-    span: Span
-    labelled: bool = False
-
 
 INFERRED = frozenset(
     ("in_channels", "in_features", "input_size", "num_features", "num_channels", "embed_dim")
@@ -55,7 +38,8 @@ INFERRED = frozenset(
 def run_layer(context: Context, layer: LayerValue, site: Site) -> list[TensorRef]:
     """The outputs of a layer or block called at a place."""
     if isinstance(layer.target, BlockDef):
-        return _run_block(context, layer, layer.target, site)
+        called = with_arguments(context, layer, layer.target, site.env, site.span)
+        return run_block(context, called, site)
     return _run_op(context, layer, layer.target, site)
 
 
@@ -70,9 +54,9 @@ def _run_op(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> l
     try:
         op = build(cls, values)
     except OpError as problem:
-        raise Stop(_argument_error(context, problem, cls, bound, site)) from None
+        raise Stop(_argument_error(problem, cls, bound, site)) from None
     inputs = _inputs(cls, tensors, site)
-    written = _written_inputs(layer, cls, site)
+    written = _written_inputs(layer)
 
     def explain(problem: OpError) -> Diagnostic:
         found = context.op_diagnostic(problem, site.span, spans)
@@ -87,7 +71,7 @@ def _run_op(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> l
         site.path,
         site.span,
         labelled=site.labelled,
-        hints=hints_of(bound, site.env),
+        hints=hints_of(bound, site.env, context.memory),
         argument_spans=spans,
         error=explain,
     )
@@ -98,7 +82,7 @@ def _run_op(context: Context, layer: LayerValue, cls: type[Op], site: Site) -> l
     return outputs
 
 
-def _written_inputs(layer: LayerValue, cls: type[Op], site: Site) -> list[str]:
+def _written_inputs(layer: LayerValue) -> list[str]:
     """What the tensors of a merge are called where they are merged."""
     spans = [argument.span for argument in layer.positional]
     return [" ".join(span.text.split()) if span else "one input" for span in spans]
@@ -314,20 +298,13 @@ def _inputs(
     return result
 
 
-def arriving(site: Site) -> TensorRef:
-    """The tensor that arrives, or the error that none does."""
-    if site.it is None:
-        raise no_tensor(site.span, site.env)
-    return site.it
-
-
 def _plain(context: Context, cls: type[Op], name: str, bound: Bound) -> Any:
     """An argument's value as the layer takes it."""
     value = bound.value
     if value is UNKNOWN:
         raise Poisoned
     if isinstance(value, WeightPath):
-        return _weight(context, value)
+        return weight(context, value)
     if isinstance(value, LayerValue):
         parameter = next((p for p in signature(cls) if p.name == name), None)
         if parameter and value.name in parameter.kind.choices and not value.positional:
@@ -335,36 +312,8 @@ def _plain(context: Context, cls: type[Op], name: str, bound: Bound) -> Any:
     return value
 
 
-def _weight(context: Context, path: WeightPath) -> WeightRef:
-    """Another layer's parameter, by the label of its module."""
-    *middle, last = path.names
-    module_path = ".".join([path.label.path, *middle])
-    module = context.modules.get(module_path)
-    if module is None:
-        # a `parameter` is its label: `token` alone names it
-        raise Stop(
-            Diagnostic(
-                "unknown-name",
-                f"no layer with weights has been built at {module_path}",
-                span=path.expression.span,
-            )
-        )
-    if last not in module.weights:
-        meant = suggest(last, module.weights)
-        raise Stop(
-            Diagnostic(
-                "unknown-name",
-                f"{module_path} has no parameter {last}",
-                span=path.expression.name_span,
-                text=f"it has {', '.join(module.weights) or 'none'}",
-                help=f"did you mean {meant}?" if meant else "",
-            )
-        )
-    return WeightRef(module_path, last, tuple(module.weights[last]))
-
-
 def _argument_error(
-    context: Context, problem: OpError, cls: type[Op], bound: Mapping[str, Bound], site: Site
+    problem: OpError, cls: type[Op], bound: Mapping[str, Bound], site: Site
 ) -> Diagnostic:
     argument = bound.get(problem.argument or "")
     span = argument.span if argument and argument.span else site.span
@@ -375,6 +324,8 @@ def _argument_error(
         help = f"did you mean {meant}?" if meant else help
         if problem.argument in INFERRED:
             help = "leave it out: what comes in is known"
+    if cls.name == "linear" and argument is not None and type(argument.value) is int:
+        help = help or f"what comes in is known: linear({argument.value})"
     return Diagnostic(problem.code, problem.message, span, problem.text, help=help)
 
 
@@ -390,173 +341,3 @@ def _mend_argument(argument: Bound | None) -> str:
     if isinstance(value, float) and isinstance(expr, ast.Binary) and expr.op == "/":
         return "`//` divides whole numbers"
     return ""
-
-
-# Blocks ---------------------------------------------------------------------------
-
-
-def _run_block(context: Context, layer: LayerValue, block: BlockDef, site: Site) -> list[TensorRef]:
-    definition = block.definition
-    if definition.kind == "network":
-        raise Stop(
-            Diagnostic(
-                "not-callable",
-                f"{definition.name} is a network, and a network is no stage",
-                span=site.span,
-                labels=(Label(definition.name_span, "defined here"),),
-                help=f"make it a block: block {definition.name}(…) {{ … }}",
-            )
-        )
-    if len(context.calls) >= DEEPEST_CALL:
-        raise Stop(
-            Diagnostic(
-                "recursion",
-                f"{definition.name} is called more than {DEEPEST_CALL} calls deep",
-                span=site.span,
-                text="does it call itself?",
-                labels=(Label(definition.name_span, "the block"),),
-                help="a recursive block needs an `if` that ends it",
-            )
-        )
-    bound, named = sort_arguments(layer, definition, site.span)
-    env = _parameter_names(context, block, bound, site)
-    inputs = _check_inputs(definition, named, site)
-    if not inputs and site.it is not None:
-        env.it = site.it
-    arguments = {p.name: env.names[p.name] for p in definition.parameters}
-    frame = context.enter(
-        Scope(
-            id=site.path,
-            path=site.path,
-            parent=site.frame.id,
-            kind=definition.kind,
-            name=definition.name,
-            numbered=definition.kind == "sequence",
-            arguments={k: v for k, v in arguments.items() if v is not UNKNOWN},
-            hints=hints_of(bound, site.env),
-            defaults=_literal_defaults(definition),
-            left_out=tuple(name for name in arguments if name not in bound),
-            inputs=tuple((n, t.source) for n, t in inputs.items()),
-            doc=definition.doc,
-            span=site.span,
-        ),
-        site.frame,
-    )
-    call = BlockCall(
-        definition.name,
-        _shown_arguments(layer, bound),
-        site.span,
-        site.path,
-    )
-    outer = context.calls
-    context.calls = (*outer, call)
-    try:
-        _bind_inputs(env, definition, inputs)
-        result = run_once(
-            context,
-            Call(block, env, frame, arguments, bound, _arriving_tensors(env, inputs)),
-            lambda: context.run_body(context, definition.body, env, frame),
-        )
-    finally:
-        context.calls = outer
-    outputs = env.outputs or []
-    if env.lets or outputs:
-        context.describe(frame, lets=env.lets, outputs=tuple(t.source for t in outputs))
-    if env.outputs is not None:
-        return env.outputs
-    return [result if result is not None else arriving(site)]
-
-
-def _arriving_tensors(env: Env, inputs: Mapping[str, TensorRef]) -> tuple[TensorRef, ...]:
-    """The tensors that a block can reach: those that it declares, or what arrives."""
-    if inputs:
-        return tuple(inputs.values())
-    return () if env.it is None else (env.it,)
-
-
-def _shown_arguments(
-    layer: LayerValue, bound: Mapping[str, Bound]
-) -> tuple[tuple[str | None, Any], ...]:
-    """The arguments of a block as an error shows them: bare where they were given by position."""
-    shown = []
-    for index, (name, argument) in enumerate(bound.items()):
-        if argument.value is not UNKNOWN:
-            shown.append((name if index >= len(layer.positional) else None, argument.value))
-    return tuple(shown)
-
-
-def _literal_defaults(definition: ast.Definition) -> dict[str, Any]:
-    """The defaults that are plain literals."""
-    return {
-        p.name: p.default.value
-        for p in definition.parameters
-        if isinstance(p.default, ast.Literal_)
-    }
-
-
-def _parameter_names(
-    context: Context, block: BlockDef, bound: Mapping[str, Bound], site: Site
-) -> Env:
-    """The environment of a block's body, with its parameters bound."""
-    definition = block.definition
-    env = Env(block.env, kind="block")
-    for parameter in definition.parameters:
-        if parameter.name in bound:
-            value = bound[parameter.name].value
-            if isinstance(value, WeightPath):
-                value = _weight(context, value)
-        elif parameter.default is not None:
-            value = default_value(context, parameter.default, env)
-        else:
-            raise Stop(
-                Diagnostic(
-                    "missing-argument",
-                    f"{definition.name} needs {parameter.name}",
-                    span=site.span,
-                    labels=(Label(parameter.span, "has no default"),),
-                    help=f"give it: {definition.name}({parameter.name} = …)",
-                )
-            )
-        env.hints[parameter.name] = parameter_hint(parameter, env, parameter.name in bound)
-        env.names[parameter.name] = value
-    return env
-
-
-def _check_inputs(
-    definition: ast.Definition, inputs: dict[str, TensorRef], site: Site
-) -> dict[str, TensorRef]:
-    """The tensors that a block declares, the first of them what arrives."""
-    declared = declared_inputs(definition)
-    if site.it is not None and declared:
-        inputs = {declared[0]: site.it, **inputs}
-    for name in declared:
-        if name not in inputs:
-            raise Stop(
-                Diagnostic(
-                    "wrong-inputs",
-                    f"{definition.name} needs the tensor {name}",
-                    span=site.span,
-                    help=f"name it: {definition.name}(…, {name} = …)",
-                )
-            )
-    return inputs
-
-
-def default_value(context: Context, expr: ast.Expr, env: Env) -> Any:
-    """A parameter's default; a bare word that some layer offers as a choice stays that word."""
-    if isinstance(expr, ast.Name) and not env.binds(expr.id) and is_choice_only(expr.id):
-        return Choice(expr.id)
-    try:
-        return evaluate(expr, env, context.budget)
-    except Poisoned:
-        return UNKNOWN
-    except Stop as stop:
-        context.report(stop.diagnostic)
-        return UNKNOWN
-
-
-def _bind_inputs(env: Env, definition: ast.Definition, inputs: dict[str, TensorRef]) -> None:
-    for index, name in enumerate(declared_inputs(definition)):
-        env.names[name] = inputs[name]
-        if index == 0:
-            env.it = inputs[name]

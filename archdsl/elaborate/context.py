@@ -12,9 +12,9 @@ from archdsl.elaborate.bounds import Budget
 from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.scopes import Frame
 from archdsl.elaborate.values import UNKNOWN_TENSOR, Env, Poisoned, Stop, TensorRef
-from archdsl.graph import Graph, Scope, Source, UNetPlace, connect, new_graph
+from archdsl.graph import Graph, Scope, Source, UNetPlace, Wiring, connect, new_graph
 from archdsl.ops.arguments import OpError
-from archdsl.ops.op import Op, outcome, show_value
+from archdsl.ops.op import Op, Outcome, outcome, show_value
 from archdsl.records import record, replace
 from archdsl.syntax import ast
 
@@ -72,7 +72,7 @@ def show_argument(value: Any, depth: int = 0) -> str:
     return name if isinstance(name, str) else show_value(value)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Module:
     """A module built so far: what it is, and the shapes of its parameters."""
 
@@ -94,7 +94,7 @@ class Visit:
     span: Span
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Context:
     """One elaboration: a network with its parameters, on its way to a graph."""
 
@@ -113,6 +113,8 @@ class Context:
     visits: list[Visit] = field(default_factory=list)
     poisoned: bool = False
     argument_spans: dict[str, Mapping[str, Span]] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    wiring: Wiring = field(init=False)
     graph: Graph = field(init=False)
     _reported: set[tuple[Any, ...]] = field(default_factory=set)
     ids: dict[str, int] = field(default_factory=dict)
@@ -122,6 +124,7 @@ class Context:
     def __post_init__(self) -> None:
         self.graph = new_graph(self.name)
         self.scopes = self.graph.graph["scopes"]
+        self.wiring = Wiring(self.graph, self.outcomes)
 
     @property
     def conditions(self) -> list[Condition]:
@@ -182,7 +185,9 @@ class Context:
         while identifier in known:
             number += 1
             identifier = f"{scope.path}#{number}"
-        known[identifier] = replace(scope, id=identifier, parent=frame.id, loop=self.loop)
+        if (scope.id, scope.parent, scope.loop) != (identifier, frame.id, self.loop):
+            scope = replace(scope, id=identifier, parent=frame.id, loop=self.loop)
+        known[identifier] = scope
         return Frame(identifier, scope.path, scope.numbered, replay=replay or frame.replay)
 
     def describe(self, frame: Frame, **facts: Any) -> None:
@@ -238,6 +243,7 @@ class Context:
             data["unet"] = self.unet
         self.graph.add_node(node, **data)
         self.argument_spans[node] = argument_spans or {}
+        self.outcomes[node] = found
         connect(self.graph, node, [i.source for i in inputs])
         return [TensorRef(Source(node, i), t) for i, t in enumerate(outputs)]
 

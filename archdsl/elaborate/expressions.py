@@ -43,9 +43,7 @@ def evaluate(expr: ast.Expr, env: Env, budget: Budget) -> Any:
 
 
 def _literal(expr: ast.Literal_, env: Env, budget: Budget) -> Any:
-    if isinstance(expr.value, (int, float)) and not isinstance(expr.value, bool):
-        return bounded(expr, expr.value)
-    return expr.value
+    return bounded(expr, expr.value)
 
 
 def _name(expr: ast.Name, env: Env, budget: Budget) -> Any:

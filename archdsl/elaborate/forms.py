@@ -8,12 +8,13 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import show_shape
-from archdsl.elaborate.calls import Site, mend_merge, run_layer
+from archdsl.elaborate.calls import mend_merge, run_layer
 from archdsl.elaborate.context import MOST_NODES, Context
 from archdsl.elaborate.expressions import bind_targets, elements, evaluate, truth
 from archdsl.elaborate.hints import bind_literal, hints_of
 from archdsl.elaborate.names import no_tensor, refuse_it
 from archdsl.elaborate.scopes import Frame
+from archdsl.elaborate.sites import Site
 from archdsl.elaborate.values import (
     ABSENT,
     UNKNOWN_TENSOR,
@@ -107,31 +108,36 @@ def _for(context: Context, form: ast.For, env: Env, frame: Frame) -> list[Tensor
     items = elements(form.iterable, env, context.budget)
     _bound_count(len(items), form.iterable.span)
     it = env.it
+    targets = [(name, _word(form, name)) for name in form.targets]
     for item in items:
         context.budget.spend(form.span)
         names = Env(env, kind="group")
-        _bind_loop(context, form, form.targets, item, names)
+        _bind_loop(context, form, targets, item, names)
         it = _inside(context, form.body, names, frame, it)
     return _one(it, form.span, env)
 
 
 def _bind_loop(
-    context: Context, form: ast.For | ast.UNet, targets: tuple[str, ...], item: Any, env: Env
+    context: Context,
+    form: ast.For | ast.UNet,
+    targets: Sequence[tuple[str, Span]],
+    item: Any,
+    env: Env,
 ) -> None:
-    for target in targets:
-        refuse_it(target, _word(form, target))
+    for target, span in targets:
+        refuse_it(target, span)
         if env.parent is not None and env.parent.binds(target):
             context.warn(
                 "shadowed-name",
                 f"{target} hides another {target} further out",
-                _word(form, target),
+                span,
                 text="inside the braces this one is meant",
                 help="give it another name",
             )
-    bind_targets(form.iterable, targets, item, env)
-    bind_literal(env, targets, form.span)
-    for target in targets:
-        env.inner[target] = _word(form, target)
+    names = tuple([name for name, _ in targets])
+    bind_targets(form.iterable, names, item, env)
+    bind_literal(env, names, form.span)
+    env.inner.update(targets)
 
 
 def _word(form: ast.Node, word: str) -> Span:
@@ -183,7 +189,7 @@ def _residual(context: Context, form: ast.Residual, env: Env, frame: Frame) -> l
         cls = find("drop_path")
         assert cls is not None
         path = frame.implicit("drop_path")
-        hints = hints_of({"p": drop}, env)
+        hints = hints_of({"p": drop}, env, context.memory)
         body = context.add(
             build(cls, {"p": drop.value}), [body], frame, path, form.keyword, hints=hints
         )[0]
@@ -466,13 +472,14 @@ def _unet(context: Context, form: ast.UNet, env: Env, frame: Frame) -> list[Tens
             Diagnostic("bad-value", "a unet needs at least one level", span=form.iterable.span)
         )
     it = env.it
+    target = [(form.target, _word(form, form.target))]
 
     def run_part(name: str, level: Any, tensor: TensorRef | None, **names: TensorRef) -> Any:
         if name not in parts:
             return tensor
         child = Env(env, kind="group")
         if level is not None:
-            _bind_loop(context, form, (form.target,), level, child)
+            _bind_loop(context, form, target, level, child)
         child.names.update(names)
         return _inside(context, parts[name], child, frame, tensor)
 

@@ -99,8 +99,12 @@ def apply_function(expr: ast.Call, name: str, values: Sequence[Any], budget: Bud
         raise bad_value(expr, "the number is too large") from None
     except (TypeError, ValueError, ZeroDivisionError) as problem:
         shown = ", ".join(describe(v) for v in values)
+        along = name in ("max", "min") and len(values) == 1 and isinstance(values[0], int)
         raise bad_value(
-            expr, f"{name} cannot take ({shown})", text=_own_words(str(problem))
+            expr,
+            f"{name} cannot take ({shown})",
+            text=_own_words(str(problem)),
+            help=f"along an axis of a tensor it is a{name}({shown})" if along else "",
         ) from None
     if isinstance(result, list):
         budget.spend(expr.span, len(result) // 4)

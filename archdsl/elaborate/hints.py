@@ -8,12 +8,13 @@ parameters, ``it.channels`` and ``it.features`` stand for the sizes of what arri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from archdsl.diagnostics import Span
 from archdsl.elaborate.bounds import Budget
 from archdsl.elaborate.expressions import evaluate
+from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.values import Bound, Env, Poisoned, Stop
 from archdsl.syntax import ast
 
@@ -53,6 +54,42 @@ def close(expr: ast.Expr, env: Env) -> ast.Expr | None:
             return ast.TupleExpr(span, tuple(i for i in closed_items if i is not None))
         case _:
             return None
+
+
+def close_known(expr: ast.Expr, value: Any, env: Env, memory: Memory) -> ast.Expr | None:
+    """:func:`close` of an expression whose value is known: most are numbers, and done with."""
+    if isinstance(expr, (ast.Name, ast.Literal_)):
+        return close(expr, env)
+    names = memory.once(_names, expr)
+    if names is not None and all(type(env.hint(name)) is ast.Literal_ for name in names):
+        return literal(value, expr.span)
+    return close(expr, env)
+
+
+_PARTS: dict[type, Callable[[Any], Iterable[ast.Expr]]] = {
+    ast.Unary: lambda expr: (expr.operand,),
+    ast.Binary: lambda expr: (expr.left, expr.right),
+    ast.Compare: lambda expr: (expr.first, *(one for _, one in expr.rest)),
+    ast.Conditional: lambda expr: (expr.condition, expr.then, expr.otherwise),
+}
+"""What an expression is computed from, where a literal comes of literals."""
+
+
+def _names(expr: ast.Expr) -> frozenset[str] | None:
+    """The names in an expression that is a literal where they all stand for some, or None."""
+    if isinstance(expr, ast.Name):
+        return frozenset((expr.id,))
+    if isinstance(expr, ast.Literal_):
+        return frozenset()
+    if type(expr) not in _PARTS:
+        return None
+    found: frozenset[str] = frozenset()
+    for part in _PARTS[type(expr)](expr):
+        names = _names(part)
+        if names is None:
+            return None
+        found |= names
+    return found
 
 
 def _close_conditional(
@@ -115,13 +152,13 @@ def bind_literal(env: Env, names: Sequence[str], span: Span) -> None:
                 env.hints[name] = found
 
 
-def hints_of(bound: Mapping[str, Bound], env: Env) -> dict[str, ast.Expr]:
+def hints_of(bound: Mapping[str, Bound], env: Env, memory: Memory) -> dict[str, ast.Expr]:
     """The hints of a call's arguments; plain literals need none."""
     result: dict[str, ast.Expr] = {}
     for name, argument in bound.items():
-        if argument.expression is None or isinstance(argument.expression, ast.Literal_):
+        if argument.expression is None or type(argument.expression) is ast.Literal_:
             continue
-        closed = close(argument.expression, env)
+        closed = close_known(argument.expression, argument.value, env, memory)
         if closed is not None and not isinstance(closed, ast.Literal_):
             result[name] = closed
     return result

@@ -7,6 +7,7 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.elaborate.functions import FUNCTIONS
+from archdsl.elaborate.other_names import help_for
 from archdsl.elaborate.trained import is_technique
 from archdsl.elaborate.values import (
     ABSENT,
@@ -59,13 +60,15 @@ def unknown_name(name: str, span: Span, env: Env, what: str = "name") -> Diagnos
     if (meant is None or what != "name") and what != MODULE_OR_TENSOR:
         meant = suggest(name, [*near, *layer_names(), "it"], closeness=0.7) or meant
     help = f"did you mean {meant}?" if meant else ""
-    if not meant and name.isupper():
+    if what != "name" and suggest(name, near) is None:
+        help = help_for(name) or help
+    if not help and name.isupper():
         help = "a free size is declared by its input: input x: [3, H, W]"
     elif name == "skip":
         help = "skip is what a unet keeps of a level: it is seen in join { … } alone"
     elif is_technique(name):
         help = "a layer with weights is told so itself: linear(8, penalty = l2(0.01))"
-    elif not meant and hasattr(builtins, name):
+    elif not help and hasattr(builtins, name):
         help = "nothing of Python can be used here: a specification never runs code"
     return Diagnostic("unknown-name", message, span=span, help=help)
 

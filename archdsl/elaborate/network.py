@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import field
 from typing import Any
 
 from archdsl.conditions import Condition, Solution, solve
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import Dim, symbol, symbols
+from archdsl.elaborate.blocks import default_value
 from archdsl.elaborate.body import run_body
 from archdsl.elaborate.bounds import Budget
-from archdsl.elaborate.calls import default_value
 from archdsl.elaborate.context import Context, TooLarge
 from archdsl.elaborate.expressions import bind_arguments, evaluate, given_twice
 from archdsl.elaborate.hints import parameter_hint
@@ -35,11 +35,11 @@ from archdsl.elaborate.values import (
     Stop,
     TensorRef,
 )
-from archdsl.graph import Graph, Scope, live_nodes, unlike_runs, walk_scopes
+from archdsl.graph import Graph, Scope, Wiring, inputs, unlike_runs, walk_scopes
 from archdsl.ops.arguments import describe
 from archdsl.ops.ends import Input, Output
 from archdsl.ops.op import find_public
-from archdsl.records import record
+from archdsl.records import record, replace
 from archdsl.syntax import ast
 
 STACK = 5_000  # Python frames: a body takes about twenty, and they nest some hundred deep
@@ -51,6 +51,8 @@ class Elaborated:
 
     graph: Graph
     diagnostics: tuple[Diagnostic, ...]
+    wiring: Wiring | None = field(default=None, repr=False, compare=False)
+    """What is known of the graph, as long as nobody has changed it."""
 
     @property
     def failed(self) -> bool:
@@ -81,7 +83,7 @@ def elaborate_network(
         context.report(stop.diagnostic)
     except Poisoned:
         pass
-    return Elaborated(context.graph, tuple(context.diagnostics))
+    return Elaborated(context.graph, tuple(context.diagnostics), context.wiring)
 
 
 @contextmanager
@@ -133,7 +135,7 @@ def _elaborate(
         return
     _outputs(context, env, result, definition, given, frame, quiet=False)
     if not context.failed:
-        _left_over(context, definition)
+        _left_over(context)
         _visits(context)
         _runs(context)
         _solve(context)
@@ -401,7 +403,7 @@ def _known_size(expr: ast.Expr, env: Env, budget: Budget) -> Any:
         )
     meant = suggest(name, [k for k in env.visible() if isinstance(env.find(k), int)])
     help = f"did you mean {meant}?" if meant else "a free size has a capital name: [3, H, W]"
-    raise Stop(dataclasses.replace(problem, help=help))
+    raise Stop(replace(problem, help=help))
 
 
 def _outputs(
@@ -452,10 +454,13 @@ def _outputs(
         context.graph.nodes[refs[0].source.node]["names"] = (name,)
 
 
-def _left_over(context: Context, definition: ast.Definition) -> None:
+def _left_over(context: Context) -> None:
     """Warn of inputs that nothing uses, and of paths that reach no output."""
     graph = context.graph
-    alive = {n for n in live_nodes(graph) if graph.nodes[n]["op"] != "input" or graph.out_degree(n)}
+    unused = {node for node in inputs(graph) if not graph.out_degree(node)}
+    alive = context.wiring.alive - unused
+    if len(alive) == len(graph):
+        return
     for node, data in graph.nodes(data=True):
         if node in alive:
             continue

@@ -6,27 +6,16 @@ from collections.abc import Sequence
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.elaborate.expressions import given_twice
-from archdsl.elaborate.values import Bound, LayerValue, Stop, TensorRef
+from archdsl.elaborate.values import BlockDef, Bound, LayerValue, Stop, TensorRef
 from archdsl.ops.arguments import describe
 from archdsl.syntax import ast
 
 
-def declared_inputs(definition: ast.Definition) -> list[str]:
-    """The names of the tensors that a body declares by `input`."""
-    return [
-        name
-        for statement in definition.body.statements
-        if isinstance(statement, ast.Input)
-        for name in statement.names
-    ]
-
-
 def sort_arguments(
-    layer: LayerValue, definition: ast.Definition, span: Span | None
+    layer: LayerValue, block: BlockDef, span: Span | None
 ) -> tuple[dict[str, Bound], dict[str, TensorRef]]:
     """The parameters that a call of a block gives, and the tensors that it names."""
-    names = [p.name for p in definition.parameters]
-    declared = declared_inputs(definition)
+    definition, declared, names = block.definition, block.inputs, block.hints
     positional = list(layer.positional)
     inputs: dict[str, TensorRef] = {}
     for name in declared:

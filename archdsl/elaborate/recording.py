@@ -9,27 +9,23 @@ time. A call that says anything, or reaches out of itself, is not kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
+from archdsl.elaborate.alike import UnlikeError
 from archdsl.elaborate.context import MOST_NODES, BlockCall, Context, Module
 from archdsl.elaborate.scopes import Frame
-from archdsl.elaborate.values import BlockDef, Bound, Env, LayerValue, TensorRef
+from archdsl.elaborate.values import BlockDef, Env, TensorRef
 from archdsl.graph import Scope, Source
-from archdsl.ops.arguments import Choice, WeightRef
-from archdsl.ops.op import Tensor
+from archdsl.ops.arguments import WeightRef
+from archdsl.ops.op import Outcome, Tensor
 from archdsl.records import replace
 
 Origin: TypeAlias = "str | int"
 """Where a tensor comes from: a node under the block's path, or one of the tensors that came in."""
 
-_DEEPEST, _LONGEST = 6, 256  # of lists among the arguments
 _T = TypeVar("_T")
-
-
-class _Unlike(Exception):
-    """The call is like no other, as far as can be told."""
 
 
 class _Node(NamedTuple):
@@ -43,6 +39,7 @@ class _Node(NamedTuple):
     data: dict[str, Any]
     inputs: tuple[tuple[Origin, int], ...]
     argument_spans: Mapping[str, Any]
+    outcome: Outcome
 
 
 class Recording(NamedTuple):
@@ -69,8 +66,8 @@ class Call(NamedTuple):
     env: Env
     frame: Frame
     arguments: Mapping[str, Any]
-    given: Iterable[str]
-    """The names of the arguments that the call itself gives."""
+    key: Any
+    """What calls with the same arguments have in common; None where there can be none."""
     inputs: Sequence[TensorRef]
 
 
@@ -80,7 +77,7 @@ def run_once(
     """What the body of a block gives: run, or added again where one like it was run before."""
     try:
         key = _key(context, call)
-    except _Unlike:
+    except UnlikeError:
         return body()
     known = context.memory.recordings.get(key)
     if known is not None and _fits(context, known):
@@ -89,7 +86,7 @@ def run_once(
     result = body()
     try:
         recording = recorder.recording(result)
-    except _Unlike:
+    except UnlikeError:
         return result
     context.memory.keep(key, recording)
     return result
@@ -100,10 +97,10 @@ def run_once(
 
 def _key(context: Context, call: Call) -> Any:
     frame = call.frame
-    if frame.replay or frame.id != frame.path or context.again is not None:
-        raise _Unlike
+    if call.key is None or frame.replay or frame.id != frame.path or context.again is not None:
+        raise UnlikeError
     if context.loop is not None or context.unet is not None:
-        raise _Unlike
+        raise UnlikeError
     seen: dict[Source, int] = {}
     inputs = []
     for tensor in call.inputs:
@@ -112,8 +109,7 @@ def _key(context: Context, call: Call) -> Any:
         id(call.block.definition),
         context.depth,
         len(context.calls),
-        tuple(call.given),
-        tuple((name, _frozen(value)) for name, value in call.arguments.items()),
+        call.key,
         call.env.it is not None,
         tuple(inputs),
     )
@@ -121,31 +117,8 @@ def _key(context: Context, call: Call) -> Any:
 
 def _known(tensor: TensorRef) -> Tensor:
     if tensor.type is None:
-        raise _Unlike
+        raise UnlikeError
     return tensor.type
-
-
-def _frozen(value: Any, depth: int = 0) -> Any:
-    """A value as part of a key: ``1``, ``1.0`` and ``true`` are three."""
-    if depth > _DEEPEST:
-        raise _Unlike
-    if value is None or type(value) in (bool, int, float, str, Choice):
-        return type(value), value
-    if type(value) in (list, tuple):
-        if len(value) > _LONGEST:
-            raise _Unlike
-        return type(value), tuple(_frozen(item, depth + 1) for item in value)
-    if isinstance(value, LayerValue):
-        return (
-            value.target if isinstance(value.target, BlockDef) else id(value.target),
-            tuple(_frozen_argument(bound, depth) for bound in value.positional),
-            tuple((name, _frozen_argument(bound, depth)) for name, bound in value.named.items()),
-        )
-    raise _Unlike
-
-
-def _frozen_argument(bound: Bound, depth: int) -> Any:
-    return _frozen(bound.value, depth + 1), id(bound.span), id(bound.expression)
 
 
 # What a call added --------------------------------------------------------------------
@@ -180,14 +153,14 @@ class _Recorder:
         return [(data["names"], data.get("named_in")) for data in found]
 
     def recording(self, result: TensorRef | None) -> Recording:
-        """What the call added; _Unlike where that is not all that it did."""
+        """What the call added; UnlikeError where that is not all that it did."""
         context, call, env = self.context, self.call, self.call.env
         nodes, scopes, modules, nested, conditions, visits = self.before
         state = (context.poisoned, len(context.diagnostics), context.unets)
         if state != self.state or len(context.visits) != visits:
-            raise _Unlike
+            raise UnlikeError
         if self._names_outside() != self.outside:
-            raise _Unlike
+            raise UnlikeError
         calls: dict[int, int] = {}
         chains: list[tuple[BlockCall, ...]] = []
         added = []
@@ -220,10 +193,10 @@ class _Recorder:
         )
 
     def _own(self, name: str) -> str:
-        """A name without the block's path; _Unlike for what stands elsewhere."""
+        """A name without the block's path; UnlikeError for what stands elsewhere."""
         path = self.call.frame.path
         if name != path and not name.startswith((f"{path}.", f"{path}#")):
-            raise _Unlike
+            raise UnlikeError
         return name[len(path) :]
 
     def _origin(self, source: Source) -> Origin:
@@ -240,7 +213,7 @@ class _Recorder:
 
     def _node(self, name: str, data: Mapping[str, Any], calls: int) -> _Node:
         if data["loop"] is not None or any(isinstance(v, WeightRef) for v in data["args"].values()):
-            raise _Unlike
+            raise UnlikeError
         named_in = data.get("named_in")
         edges = sorted(
             (edge["input"], source, edge["output"])
@@ -255,11 +228,12 @@ class _Recorder:
             _copied(data),
             tuple((self._origin(Source(source, output)), output) for _, source, output in edges),
             self.context.argument_spans[name],
+            self.context.outcomes[name],
         )
 
     def _scope(self, scope: Scope) -> tuple[str, Scope, tuple[tuple[str, Origin, int], ...]]:
         if scope.loop is not None or scope.parent is None:
-            raise _Unlike
+            raise UnlikeError
         tensors = [*scope.inputs, *(("", source) for source in scope.outputs)]
         own = self._own
         mine = replace(scope, id=own(scope.id), path=own(scope.path), parent=own(scope.parent))
@@ -353,6 +327,7 @@ class _Again:
             name = path + node.name
             graph.add_node(name, **data)
             context.argument_spans[name] = node.argument_spans
+            context.outcomes[name] = node.outcome
             for place, (origin, output) in enumerate(node.inputs):
                 source = self._source(origin, output)
                 graph.add_edge(source.node, name, key=place, input=place, output=source.output)

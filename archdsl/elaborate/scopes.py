@@ -34,7 +34,7 @@ MODULE_ATTRIBUTES = frozenset(
 """What ``nn.Module`` and ``nn.Sequential`` call their own, so that no member can be called so."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Frame:
     """The members of one module call, as they are named.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import Diagnostic, Span
 from archdsl.graph import Source
 from archdsl.ops.op import Op, Tensor
-from archdsl.records import record, replace
+from archdsl.records import record
 from archdsl.syntax import ast
 
 if TYPE_CHECKING:
@@ -86,9 +87,7 @@ class LayerValue:
 
     def bind(self, positional: tuple[Bound, ...], named: Mapping[str, Bound]) -> LayerValue:
         """The same with more arguments; a named one replaces an earlier one."""
-        return replace(
-            self, positional=(*self.positional, *positional), named={**self.named, **named}
-        )
+        return LayerValue(self.target, (*self.positional, *positional), {**self.named, **named})
 
     @property
     def name(self) -> str:
@@ -123,6 +122,30 @@ class BlockDef:
     @property
     def name(self) -> str:
         return self.definition.name
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The tensors that its body declares by `input`."""
+        return tuple(
+            name
+            for statement in self.definition.body.statements
+            if isinstance(statement, ast.Input)
+            for name in statement.names
+        )
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The defaults that are plain literals."""
+        return {
+            p.name: p.default.value
+            for p in self.definition.parameters
+            if isinstance(p.default, ast.Literal_)
+        }
+
+    @cached_property
+    def hints(self) -> dict[str, ast.Expr]:
+        """What its parameters are called in hints, where they stand for themselves."""
+        return {p.name: ast.Name(p.span, p.name) for p in self.definition.parameters}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, BlockDef) and other.definition is self.definition
@@ -194,7 +217,12 @@ class Env:
         return ABSENT
 
     def binds(self, name: str) -> bool:
-        return any(name in env.names for env in self.chain())
+        env: Env | None = self
+        while env is not None:
+            if name in env.names:
+                return True
+            env = env.parent
+        return False
 
     def chain(self) -> Iterator[Env]:
         env: Env | None = self
@@ -204,11 +232,13 @@ class Env:
 
     def hint(self, name: str) -> ast.Expr | None:
         """The expression that a name stands for, in terms of block parameters."""
-        for env in self.chain():
+        env: Env | None = self
+        while env is not None:
             if name in env.hints:
                 return env.hints[name]
             if name in env.names:
                 return None
+            env = env.parent
         return None
 
     def as_it_is(self) -> Env:

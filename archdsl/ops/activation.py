@@ -43,6 +43,7 @@ class ReLU(_Activation):
     example = "relu"
     torch_class = "ReLU"
     keeps = Saved(outputs=(0,))
+    overwrites = (0,)
 
 
 @layer("relu6", family="activation")
@@ -56,6 +57,7 @@ class ReLU6(_Activation):
 
     example = "relu6"
     torch_class = "ReLU6"
+    overwrites = (0,)
 
 
 @layer("leaky_relu", family="activation")
@@ -71,6 +73,11 @@ class LeakyReLU(_Activation):
     torch_class = "LeakyReLU"
 
     negative_slope: float = number(default=0.01, doc="slope for values below zero")
+
+    @property
+    def overwrites(self) -> tuple[int, ...]:
+        """With a slope below zero the output does not tell the sign of the input."""
+        return (0,) if self.negative_slope >= 0 else ()
 
 
 @layer("prelu", family="activation")
@@ -151,6 +158,11 @@ class ELU(_Activation):
     torch_class = "ELU"
 
     alpha: float = number(default=1.0, doc="what it tends to below zero, negated")
+
+    @property
+    def overwrites(self) -> tuple[int, ...]:
+        """As for a leaky one."""
+        return (0,) if self.alpha >= 0 else ()
 
 
 @layer("selu", family="activation")

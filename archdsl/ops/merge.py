@@ -120,6 +120,7 @@ class Add(_Arithmetic):
 
     sign = "+"
     example = "add(it, it)"
+    overwrites = (0, 1)
 
 
 @layer("mul", family="merge")

@@ -35,7 +35,7 @@ from archdsl.ops.caption import Caption, caption_of
 from archdsl.ops.reach import Reach
 from archdsl.ops.saved import Saved
 from archdsl.ops.torch_text import Argument, Code, keyword
-from archdsl.records import record, replace
+from archdsl.records import declared_fields, record, replace
 
 if sys.version_info >= (3, 11):
     from typing import dataclass_transform
@@ -97,7 +97,7 @@ def product(sizes: Sequence[Size]) -> Size:
     return result
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Need:
     """What a shape rule may demand of sizes.
 
@@ -261,6 +261,14 @@ class Op:
         """The smallest batch that training accepts."""
         return 1
 
+    @property
+    def overwrites(self) -> tuple[int, ...]:
+        """The inputs that it may compute in, where nobody else reads them.
+
+        PyTorch has it in place (``inplace=True``, ``+=``), and its gradient needs none of them.
+        """
+        return ()
+
     def caption(self, inputs: Sequence[Tensor]) -> Caption:
         """What a drawing writes on it."""
         required = frozenset(p.name for p in signature(type(self)) if p.required)
@@ -274,12 +282,7 @@ class Op:
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments as plain data, by name; those at their default are left out."""
-        values = vars(self)
-        return {
-            p.name: values[p.name]
-            for p in signature(type(self))
-            if p.required or values[p.name] != p.default
-        }
+        return arguments_of(self)
 
 
 @record(frozen=True)
@@ -299,6 +302,13 @@ class Outcome:
     @cached_property
     def least_batch(self) -> int:
         return self.op.least_batch(self.inputs)
+
+    @cached_property
+    def parameters(self) -> int:
+        """Its own trainable numbers: a tied weight is another layer's."""
+        tied = bool(getattr(self.op, "tie", None))
+        shapes = (s for name, s in self.weights.items() if not (tied and name == "weight"))
+        return sum(map(math.prod, shapes))
 
 
 def outcome(op: Op, inputs: tuple[Tensor, ...]) -> Outcome:
@@ -365,6 +375,7 @@ _INCOMPLETE: set[type[Op]] = set()
 Making a dataclass takes longer than all else that importing a layer does, and few programs use
 more than a tenth of the layers: each is made one when it is first used.
 """
+_DONE = frozenset(("_parts", "__dataclass_params__"))  # what a record, or a dataclass, has
 _CUSTOM = "custom"
 
 Item = TypeVar("Item", int, float, "int | None")
@@ -372,11 +383,12 @@ Item = TypeVar("Item", int, float, "int | None")
 
 def _complete(cls: type[Op]) -> None:
     """Make a layer the dataclass that it is to be, after those that it derives from."""
-    if not _INCOMPLETE or "__dataclass_params__" in vars(cls):
+    if not _INCOMPLETE or not _DONE.isdisjoint(vars(cls)):
         return
     for ancestor in reversed(cls.__mro__):
         if ancestor in _INCOMPLETE:
-            dataclass(frozen=True)(ancestor)
+            make = dataclass if ancestor.family == _CUSTOM else record  # a record is made sooner
+            make(frozen=True)(ancestor)
             _INCOMPLETE.discard(ancestor)
 
 
@@ -500,11 +512,21 @@ def signature(cls: type[Any]) -> tuple[Parameter, ...]:
     if known is None:
         _complete(cls)
         known = tuple(
-            Parameter(f.name, f.metadata["kind"], f.default, f.metadata["doc"])
-            for f in dataclasses.fields(cls)
+            Parameter(name, metadata["kind"], default, metadata["doc"])
+            for name, default, metadata in declared_fields(cls)
         )
         _SIGNATURES[cls] = known
     return known
+
+
+def arguments_of(one: Any) -> dict[str, Any]:
+    """The arguments of a layer, or of a technique of training, but those at their default."""
+    values = vars(one)
+    return {
+        p.name: values[p.name]
+        for p in signature(type(one))
+        if p.required or values[p.name] != p.default
+    }
 
 
 Built = TypeVar("Built")  # a layer, or a technique of training

@@ -12,12 +12,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from archdsl.dims import Dim, Size
 from archdsl.records import record, replace
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 LONGEST_PERIOD = 4096
 """Patterns that repeat no sooner (resizing 1000 to 999, twice) count as seeing everything."""
@@ -48,6 +50,8 @@ class Window:
     @property
     def stride(self) -> Fraction:
         """How far the window moves from a position to the next, on average."""
+        from fractions import Fraction  # the layers alone, which every command needs, do without
+
         return Fraction(self.step, len(self.spans))
 
     @property
@@ -270,6 +274,8 @@ def interpolated(
     p·scale); with ``corners``, the sizes of input and output, at p·(input - 1)/(output - 1).
     It sees one neighbour to either side, with ``bicubic`` two.
     """
+    from fractions import Fraction  # as above
+
     if corners is not None:
         if corners[1] < 2 or corners[0] < 2:
             return None

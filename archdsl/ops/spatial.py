@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from archdsl.dims import Size, show, show_shape
@@ -135,8 +134,8 @@ class Pad(Op):
         axes = x.rank - 1
         if padded >= 1 and axes in AXIS_NAMES:
             return self._module(axes, pairs[1:])
-        call = f"F.pad({{0}}, {_last_first(pairs[padded:])}{self._value()})"
-        return Code(call=call)
+        call = f"F.pad({{0}}, {{padding}}{self._value()})"
+        return Code(call=call, constants={"padding": _last_first(pairs[padded:])})
 
     def _value(self) -> str:
         return f", value={self.value}" if self.value else ""
@@ -319,6 +318,8 @@ def _interpolated_reach(
     scales: Sequence[float] | None = None,
 ) -> Reach:
     """What an interpolation of ``x`` to ``y`` sees; everything where a free size decides."""
+    from fractions import Fraction  # few networks need it, and every command imports the layers
+
     windows: list[Window | None] = []
     for axis, (old, new) in enumerate(zip(x.spatial, y.spatial, strict=True), start=1):
         fixed = isinstance(old, int) and isinstance(new, int)
@@ -386,6 +387,8 @@ class Upsample(Op):
                 )
             result: Size = math.floor(extent * scale)
         else:
+            from fractions import Fraction  # as above
+
             ratio = Fraction(scale)
             if ratio.denominator > 2**16:  # a rounded product, whose floor has no closed form
                 raise OpError(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Iterator, Mapping
 
 from archdsl.dims import Size, evaluate
 from archdsl.graph import Graph, Wiring, inputs_of, type_of
-from archdsl.ops.op import Outcome
 from archdsl.records import record
 
 
@@ -31,11 +28,15 @@ def count_cost(
     wiring: Wiring | None = None,
 ) -> Cost:
     """The cost of a checked graph: the sum of :func:`node_costs`, by the same arguments."""
-    costs = node_costs(graph, sizes, training=training, wiring=wiring).values()
-    terms = {id(cost.multiply_adds): cost.multiply_adds for cost in costs}
-    times = Counter(id(cost.multiply_adds) for cost in costs)  # layers that are alike share theirs
+    parameters = 0
+    terms: dict[int, Size] = {}
+    times: Counter[int] = Counter()
+    for _, own, term in _counts(graph, training=training, wiring=wiring or Wiring(graph)):
+        parameters += own
+        terms[id(term)] = term
+        times[id(term)] += 1  # layers that are alike share theirs
     total: Size = sum((times[key] * term for key, term in terms.items()), start=0)
-    return Cost(sum(cost.parameters for cost in costs), total)
+    return Cost(parameters, total if sizes is None else evaluate(total, sizes))
 
 
 def node_costs(
@@ -52,34 +53,32 @@ def node_costs(
     out what is computed in training alone, unless ``training``. What no output depends on
     costs nothing.
     """
-    known = wiring or Wiring(graph)
-    alive = known.alive
-    running = alive if training else known.running
+    counts = _counts(graph, training=training, wiring=wiring or Wiring(graph))
+    return {
+        node: Cost(parameters, term if sizes is None else evaluate(term, sizes))
+        for node, parameters, term in counts
+    }
+
+
+def _counts(graph: Graph, *, training: bool, wiring: Wiring) -> Iterator[tuple[str, int, Size]]:
+    """Every node with its parameters and its multiply-adds."""
+    alive, outcomes = wiring.alive, wiring.outcomes
+    running = alive if training else wiring.running
     seen: set[str] = set()
-    costs: dict[str, Cost] = {}
     for node, data in graph.nodes(data=True):
-        parameters, total = 0, cast("Size", 0)
+        parameters = 0
+        term: Size = 0
         if node in alive:
-            found = known.outcomes[node]
+            found = outcomes[node]
             path = data.get("path") or node
             if path not in seen:
                 seen.add(path)
-                parameters = _own_parameters(found)
+                parameters = found.parameters
             if node in running:
-                total = found.multiply_adds
+                term = found.multiply_adds
                 if data.get("loop") is not None:
-                    total = steps_of(graph, node) * total
-        if sizes is not None:
-            total = evaluate(total, sizes)
-        costs[node] = Cost(parameters, total)
-    return costs
-
-
-def _own_parameters(found: Outcome) -> int:
-    tied = bool(getattr(found.op, "tie", None))
-    return sum(
-        math.prod(shape) for name, shape in found.weights.items() if not (tied and name == "weight")
-    )
+                    term = steps_of(graph, node) * term
+        yield node, parameters, term
 
 
 def steps_of(graph: Graph, node: str) -> Size:

@@ -149,11 +149,6 @@ class Comparison:
         return tuple(self.root.layers())
 
     @cached_property
-    def before_status(self) -> dict[str, Status]:
-        """The status of every node of A, by its id: anything but ``added``."""
-        return {entry.before: entry.status for entry in self.layers if entry.before is not None}
-
-    @cached_property
     def after_status(self) -> dict[str, Status]:
         """The status of every node of B, by its id: anything but ``removed``."""
         return {entry.after: entry.status for entry in self.layers if entry.after is not None}

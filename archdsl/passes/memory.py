@@ -184,7 +184,7 @@ def _peak(
     held = peak = 0
     for node, place in order.items():
         for own, size in made[node].items():
-            times = 1 if own in gathered else bytes_of.steps(graph, layers[node].loops)
+            times = bytes_of.steps(graph, gathered.get(own, layers[node].loops))
             if not isinstance(size, int) or not isinstance(times, int):
                 return None
             held += size // times
@@ -234,15 +234,19 @@ def _ends(graph: Graph) -> dict[str, str]:
 
 def _gathered(
     layers: Mapping[str, _Layer], owners: Mapping[Source, Source | None]
-) -> set[Source | None]:
-    """The tensors of a loop's body that are held for every step, to be joined at its end."""
-    found: set[Source | None] = set()
+) -> dict[Source | None, list[str]]:
+    """The tensors of a loop's body that are held for every step, to be joined at its end.
+
+    With the loops around that end: of them only one step is held.
+    """
+    found: dict[Source | None, list[str]] = {}
     for layer in layers.values():
         shared = layer.shares(training=False)
         for place, source in enumerate(layer.sources):
             inner = layers[source.node].loops
             if place not in shared and len(inner) > len(layer.loops):
-                found.add(owners[source])
+                own = owners[source]
+                found[own] = min(found.get(own, inner), layer.loops, key=len)
     return found
 
 

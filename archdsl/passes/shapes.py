@@ -298,7 +298,16 @@ def input_types(graph: Graph) -> dict[str, Tensor]:
 
 def output_types(graph: Graph) -> dict[str, Tensor]:
     """The type of every output, by name, in order."""
-    return {
-        (graph.nodes[node].get("names") or (node,))[0] or node: graph.nodes[node]["types"][0]
-        for node in outputs(graph)
-    }
+    return {_called(graph, node): graph.nodes[node]["types"][0] for node in outputs(graph)}
+
+
+def training_outputs(graph: Graph) -> tuple[str, ...]:
+    """The names of the outputs that there are in training alone."""
+    nodes = outputs(graph)
+    return tuple(
+        _called(graph, n) for n in nodes if (graph.nodes[n].get("args") or {}).get("training")
+    )
+
+
+def _called(graph: Graph, node: str) -> str:
+    return (graph.nodes[node].get("names") or (node,))[0] or node

@@ -214,7 +214,7 @@ def _refused(cls: type[Technique], problem: OpError, span: Span) -> Diagnostic:
 def _argument(parameter: Parameter | None, expr: ast.Expr, reading: Reading) -> Any:
     """The value of an argument, as its kind takes it."""
     if parameter is not None and isinstance(parameter.default, Selection):
-        return read_selection([expr], reading.parameters, expr.span)
+        return read_selection([expr], reading.parameters)
     if isinstance(expr, ast.Name) and parameter is not None:
         bare = reading.env.find(expr.id) is ABSENT
         if bare and (expr.id in parameter.kind.choices or "text" in parameter.kind.words):

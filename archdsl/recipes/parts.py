@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archdsl.graph import Graph, Wiring
+from archdsl.graph import Wiring
 from archdsl.passes.state import state_of_node
 
 
@@ -53,11 +53,10 @@ class Trained:
         return "weights" if "weight" in last and len(self.shape) > 1 else ""
 
 
-def parts_of(graph: Graph) -> tuple[Part, ...]:
+def parts_of(wiring: Wiring) -> tuple[Part, ...]:
     """The parts of a checked network that training acts on, in its order."""
-    wiring = Wiring(graph)
     found: dict[str, Part] = {}
-    for node, data in graph.nodes(data=True):
+    for node, data in wiring.graph.nodes(data=True):
         path = data.get("path") or node
         if node in wiring.alive and path not in found:
             part = _part(wiring, node, path)

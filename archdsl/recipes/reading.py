@@ -7,11 +7,12 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Span
 from archdsl.elaborate.values import Env, Poisoned, Stop
-from archdsl.graph import Graph
+from archdsl.graph import Graph, Wiring
 from archdsl.passes.shapes import input_types
 from archdsl.recipes.applying import Reading
 from archdsl.recipes.batch_checks import layers_that_need_several
 from archdsl.recipes.checks import check_recipe, untaught_outputs
+from archdsl.recipes.demands import demands_of
 from archdsl.recipes.formula import Tensors, tensors_of
 from archdsl.recipes.hints import instead_of
 from archdsl.recipes.layers import layer_constraints, layer_terms
@@ -32,7 +33,8 @@ def read_recipe(
     ``changes`` are settings that take the place of the block's. The recipe is None where there is
     an error among the diagnostics.
     """
-    parts = parts_of(graph)
+    wiring = Wiring(graph)
+    parts = parts_of(wiring)
     reading = Reading(graph, env, trained_parameters(parts))
     entries, spans = _entries(train, changes, reading)
     values: dict[str, Any] = {}
@@ -49,6 +51,7 @@ def read_recipe(
     if reading.diagnostics or not values.get("loss"):
         return None, tuple(reading.diagnostics)
     values["parts"] = parts
+    values["demands"] = demands_of(wiring)
     values["loss"] += layer_terms(graph, parts, {term.name for term in values["loss"]})
     values["constraints"] = (*values.get("constraints", ()), *layer_constraints(graph, parts))
     recipe, found = _together(train, graph, values, spans)

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.ops.op import Tensor
+from archdsl.recipes.demands import Demands
 from archdsl.recipes.parts import Part
 from archdsl.techniques.averages import Average, Ensemble
 from archdsl.techniques.clipping import Clipping
@@ -98,6 +99,8 @@ class Recipe:
     doc: str = ""
     inputs: Mapping[str, Tensor] = field(default_factory=dict)
     """What the network takes, by name, in order."""
+    demands: Demands = field(default_factory=Demands, repr=False)
+    """What it asks of them beyond their types."""
     parts: tuple[Part, ...] = field(default=(), repr=False)
     """The layers that training acts on."""
     outputs: tuple[str, ...] = ()

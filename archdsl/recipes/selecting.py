@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import replace
 
-from archdsl.diagnostics import Diagnostic, Span, suggest
+from archdsl.diagnostics import Diagnostic, suggest
 from archdsl.elaborate.values import Stop
 from archdsl.ops import find_public
 from archdsl.ops import names as layer_names
@@ -15,9 +15,7 @@ from archdsl.syntax import ast
 from archdsl.techniques.selection import KINDS, Selection, Selector
 
 
-def read_selection(
-    items: Sequence[ast.Expr], parameters: Sequence[Trained], span: Span
-) -> Selection:
+def read_selection(items: Sequence[ast.Expr], parameters: Sequence[Trained]) -> Selection:
     """The selection that expressions write, resolved. Raises Stop for what selects nothing."""
     flat: list[ast.Expr] = []
     for item in items:

@@ -185,7 +185,7 @@ def _selection(setting: ast.Setting, reading: Reading) -> Selection:
     expr = expression(setting)
     if isinstance(expr, ast.Literal_) and expr.value is None:
         return Selection(())
-    return read_selection([expr], reading.parameters, expr.span)
+    return read_selection([expr], reading.parameters)
 
 
 def _on_off(setting: ast.Setting, reading: Reading) -> bool:
@@ -197,17 +197,15 @@ def _on_off(setting: ast.Setting, reading: Reading) -> bool:
 
 def _rates(setting: ast.Setting, reading: Reading) -> tuple[tuple[Selection, float], ...]:
     """``{ features: 0.1 }``, or a list of pairs where a pattern stands."""
-    pairs: list[tuple[list[ast.Expr], ast.Expr, Span]] = []
+    pairs: list[tuple[list[ast.Expr], ast.Expr]] = []
     if isinstance(setting, ast.Settings):
         for entry in setting.entries:
-            pairs.append(
-                ([ast.Name(key_span(entry), entry.key)], expression(entry.value), entry.span)
-            )
+            pairs.append(([ast.Name(key_span(entry), entry.key)], expression(entry.value)))
     elif isinstance(setting, ast.ListExpr):
         for item in setting.items:
             if not isinstance(item, ast.TupleExpr) or len(item.items) < 2:
                 raise bad_setting("a pair is needed here", item, help='("layer1.*", 0.1)')
-            pairs.append(([*item.items[:-1]], item.items[-1], item.span))
+            pairs.append(([*item.items[:-1]], item.items[-1]))
     else:
         raise bad_setting(
             "parts of the network and their factors are needed",
@@ -215,11 +213,11 @@ def _rates(setting: ast.Setting, reading: Reading) -> tuple[tuple[Selection, flo
             help="layer_lr: { features: 0.1 }",
         )
     found = []
-    for chosen, rate, span in pairs:
+    for chosen, rate in pairs:
         factor = number_of(reading.value(rate), rate, "a factor of the learning rate")
         if factor < 0:
             raise bad_setting("a factor of the learning rate is not below 0", rate)
-        found.append((read_selection(chosen, reading.parameters, span), factor))
+        found.append((read_selection(chosen, reading.parameters), factor))
     return tuple(found)
 
 

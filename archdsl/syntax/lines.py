@@ -18,7 +18,7 @@ _OPENERS = frozenset(_CLOSERS.values())
 _COMMENT = re.compile(r"#[^\n]*")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class LexerState:
     """How far the lexer came: the open brackets, the last tokens, the comments so far."""
 

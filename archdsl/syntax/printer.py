@@ -44,19 +44,9 @@ def print_expression(expression: ast.Expr) -> str:
     return _flat(_quoting().expression(expression))
 
 
-def print_setting(setting: ast.Setting) -> str:
-    """The value of a train setting on one line."""
-    return _flat(_quoting().setting(setting))
-
-
 def print_label(label: ast.LabelName) -> str:
     """A label without its colon: ``layer{i + 1}``."""
     return "".join(p if isinstance(p, str) else f"{{{print_expression(p)}}}" for p in label.parts)
-
-
-def print_stage(stage: ast.Stage) -> str:
-    """The stage on one line."""
-    return _flat(_quoting().stage(stage))
 
 
 def print_pipeline(pipeline: ast.Pipeline) -> str:

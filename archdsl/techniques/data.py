@@ -183,8 +183,15 @@ def _written(source: DataSource, dims: Sequence[Size], extra: Sequence[str]) -> 
     return f"{source.name}({', '.join([*paths, f'size = {side}', *extra])})"
 
 
+class Pictures(DataSource):
+    """Files of images, read in one size and with as many channels as are asked for."""
+
+    def fitted(self, dims: Sequence[Size]) -> str:
+        return _written(self, dims, ["channels = 1"] if dims and dims[0] == 1 else [])
+
+
 @technique("images")
-class Images(DataSource):
+class Images(Pictures):
     """A folder of images with a folder for each class: ``photos/cat/1.jpg``.
 
     Where ``folder/train`` stands, it is the training part; ``folder/val`` and ``folder/test``
@@ -199,12 +206,9 @@ class Images(DataSource):
     size: Sizes | None = _picture_size()
     channels: int = _channels()
 
-    def fitted(self, dims: Sequence[Size]) -> str:
-        return _written(self, dims, ["channels = 1"] if dims and dims[0] == 1 else [])
-
 
 @technique("masks")
-class Masks(DataSource):
+class Masks(Pictures):
     """Images, and masks of the same names: the class of every pixel, for segmentation.
 
     A mask is grey or has a palette; its values are the classes. Masks of 0 and 255 alone are
@@ -219,12 +223,9 @@ class Masks(DataSource):
     size: Sizes | None = _picture_size()
     channels: int = _channels()
 
-    def fitted(self, dims: Sequence[Size]) -> str:
-        return _written(self, dims, ["channels = 1"] if dims and dims[0] == 1 else [])
-
 
 @technique("pairs")
-class Pairs(DataSource):
+class Pairs(Pictures):
     """Two folders of images of the same names: from the one the other is to be made.
 
     ``pairs("edges", "photos")``; values from 0 to 1 (Isola et al., 2017).
@@ -237,9 +238,6 @@ class Pairs(DataSource):
     targets: str = text(doc="folder of what it is to make, called as the inputs are")
     size: Sizes | None = _picture_size()
     channels: int = _channels()
-
-    def fitted(self, dims: Sequence[Size]) -> str:
-        return _written(self, dims, ["channels = 1"] if dims and dims[0] == 1 else [])
 
 
 @technique("csv")

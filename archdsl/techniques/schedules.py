@@ -14,13 +14,14 @@ from archdsl.techniques.technique import Technique, technique
 class Phase:
     """The part of a run in which a schedule is at work, as source text.
 
-    It lasts from one epoch to another. ``steps`` is what the number of steps an epoch is called
+    It lasts from one epoch to another, or where ``end`` is None until the run ends: after as many
+    epochs as the text calls ``epochs``. ``steps`` is what the number of steps an epoch is called
     where the rate changes after every step, and empty where it changes after every epoch; ``lr``
     is the optimizer's learning rate; ``better`` is what of the monitored number is so.
     """
 
     start: float
-    end: float
+    end: float | None
     steps: str
     lr: float
     better: Literal["min", "max"] = "min"
@@ -38,7 +39,23 @@ class Phase:
     @property
     def length(self) -> str:
         """How long the phase lasts, as an operand."""
-        return operand(self.ticks(self.end - self.start))
+        return operand(self.lasts())
+
+    def lasts(self, parts: int = 1) -> str:
+        """How long the phase lasts, or each of so many parts of it; the last may be cut short."""
+        if self.end is not None:
+            epochs = self.end - self.start
+            return self.ticks(epochs if parts == 1 else -(-epochs // parts))
+        start = round(self.start) if float(self.start).is_integer() else self.start
+        text = f"(epochs - {start})" if start else "epochs"
+        whole = parts > 1 or isinstance(start, int)
+        if parts > 1:
+            text = f"-(-{text} // {parts})"
+        if self.steps:
+            text = f"{text} * {self.steps}"
+        text = text if whole else f"round({text})"
+        # who asks for a shorter run than the phase begins at still gets a number
+        return f"max(1, {_bare(text)})" if start else text
 
     def ticks(self, epochs: float) -> str:
         """A number of epochs, as the clock counts."""
@@ -51,7 +68,13 @@ class Phase:
 
 def operand(text: str) -> str:
     """An expression as it may stand behind a division."""
-    return f"({text})" if " * " in text and not text.startswith("round(") else text
+    called = text.startswith(("round(", "max("))
+    return f"({text})" if (" * " in text or text.startswith("-")) and not called else text
+
+
+def _bare(text: str) -> str:
+    """An expression without parentheses around the whole of it."""
+    return text[1:-1] if text.startswith("(") and text.find(")") == len(text) - 1 else text
 
 
 class Schedule(Technique):
@@ -66,6 +89,8 @@ class Schedule(Technique):
     """Whether the rate changes after every step, not after every epoch."""
     watches: ClassVar[bool] = False
     """Whether it hangs on what was measured: it then stands alone."""
+    over_the_run: ClassVar[bool] = False
+    """Whether it is drawn out over its part of the run: a longer run has other rates."""
     warmup: float = 0.0
 
     def scheduler(self, phase: Phase) -> str:
@@ -166,6 +191,7 @@ class Linear(Schedule):
     """
 
     example = "linear(to = 0.01)"
+    over_the_run = True
 
     to: float = number(default=0.0, minimum=0.0, maximum=1.0, doc="the share at the end")
     warmup: float = warmup()
@@ -199,6 +225,7 @@ class Cosine(Schedule):
     """
 
     example = "cosine(warmup = 5)"
+    over_the_run = True
 
     warmup: float = warmup()
     lowest: float = number(default=0.0, minimum=0.0, doc="the rate at the end")
@@ -208,16 +235,12 @@ class Cosine(Schedule):
         lowest = f", eta_min={self.lowest!r}" if self.lowest else ""
         if self.cycles == 1:
             return f"CosineAnnealingLR(optimizer, T_max={phase.length}{lowest})"
-        return f"CosineAnnealingWarmRestarts(optimizer, T_0={self._cycle(phase)}{lowest})"
-
-    def _cycle(self, phase: Phase) -> str:
-        """How long a cycle lasts; the last one may be cut short."""
-        return phase.ticks(-(-(phase.end - phase.start) // self.cycles))
+        return f"CosineAnnealingWarmRestarts(optimizer, T_0={phase.lasts(self.cycles)}{lowest})"
 
     def share(self, phase: Phase) -> Code:
         time, length = phase.time, phase.length
         if self.cycles > 1:
-            length = operand(self._cycle(phase))
+            length = operand(phase.lasts(self.cycles))
             time = f"({time} % {length})"
         text = f"half_cosine({time} / {length})"
         if self.lowest:
@@ -260,6 +283,7 @@ class OneCycle(Schedule):
 
     example = "one_cycle(rise = 0.3)"
     by_step = True
+    over_the_run = True
 
     rise: float = number(
         default=0.3, above=0.0, maximum=0.9, doc="share of the run in which it climbs"
@@ -274,13 +298,13 @@ class OneCycle(Schedule):
     def scheduler(self, phase: Phase) -> str:
         return (
             'OneCycleLR(optimizer, max_lr=[g["lr"] for g in optimizer.param_groups], '
-            f"total_steps={phase.ticks(phase.end)}, pct_start={self.rise!r}, "
+            f"total_steps={phase.lasts()}, pct_start={self.rise!r}, "
             f'anneal_strategy="{self.shape}", cycle_momentum={self.cycle_momentum}, '
             f"div_factor={self.start!r}, final_div_factor={self.end!r})"
         )
 
     def share(self, phase: Phase) -> Code:
-        length = phase.ticks(phase.end - phase.start)
+        length = phase.lasts()
         time = phase.time.removeprefix("(").removesuffix(")")
         return Code(
             f"one_cycle({time}, {length}, {self.rise!r}, {self.start!r}, {self.end!r})",

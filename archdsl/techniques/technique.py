@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from archdsl.ops.op import show_value, signature
+from archdsl.ops.op import arguments_of, show_value, signature
 from archdsl.techniques.selection import Selection
 
 if sys.version_info >= (3, 11):
@@ -45,12 +45,7 @@ class Technique:
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments as plain data, by name; those at their default are left out."""
-        values = vars(self)
-        return {
-            p.name: values[p.name]
-            for p in signature(type(self))
-            if p.required or values[p.name] != p.default
-        }
+        return arguments_of(self)
 
     def __str__(self) -> str:
         words = {p.name: p.kind.choices for p in signature(type(self))}

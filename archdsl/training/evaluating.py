@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from archdsl.diagnostics import Diagnostic
+from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.recipes.changes import read_data
 from archdsl.training.data import Data, open_data
 from archdsl.training.data.samples import Parts
@@ -38,22 +38,32 @@ def evaluate(
     return test_module(trainer, module, batches)
 
 
+def _not_named(trained: Trained) -> ArchError:
+    message = f"the run in {trained.folder} was of data given in Python, which it does not keep"
+    help = "name what to measure it on: --data, or evaluate(data) in Python"
+    return ArchError([Diagnostic("no-data", message, help=help)])
+
+
 def _opened(trained: Trained, source: object) -> Data:
     """The data, parted as in training; all of another source as the test part."""
     recipe, settings = trained.recipe, trained.recipe.data_settings(trained.fold)
     if source is not None:
         settings = replace(settings, split=(1.0, 0.0, 0.0), folds=None)
     chosen = read_data(source, trained.source) if isinstance(source, str) else source
+    chosen = recipe.data if chosen is None else chosen
+    if chosen is None:
+        raise _not_named(trained)
     data = open_data(
-        recipe.data if chosen is None else chosen,
+        chosen,
         inputs=recipe.inputs,
         targets=recipe.targets,
         settings=settings,
-        root=trained.root if chosen is None else None,
+        root=trained.root if source is None else None,
         scale=trained.scale,
         target_scale=trained.target_scale,
         classes=trained.classes,
         columns=trained.columns,
+        demands=recipe.demands,
     )
     if source is None or data.store is None:
         return data

@@ -69,6 +69,7 @@ class Experiment:
             settings=self.recipe.data_settings(fold),
             root=self.root if self.data is None else None,
             inside=self.inside and self.data is None,
+            demands=self.recipe.demands,
         )
 
 
@@ -177,18 +178,16 @@ def fit_model(
     recipe: Recipe,
     weights: object,
     tell: Callable[[str], None],
+    machine: Machine,
     root: Path | None = None,
     fresh: Fresh | None = None,
-    **machine: Any,
 ) -> Outcome:
     """Train a network that is there; an ensemble and folds are of others of its kind.
 
     Where ``fresh`` makes one it is trained in its place, and begins as the recipe's seed says.
     """
     source = read_data(data) if isinstance(data, str) else data
-    experiment = Experiment(
-        recipe, source, Machine(**machine), root=root, weights=weights, tell=tell
-    )
+    experiment = Experiment(recipe, source, machine, root=root, weights=weights, tell=tell)
     if fresh is not None:
         return run(experiment, fresh)
     return run(experiment, lambda: another(model), model)

@@ -21,6 +21,7 @@ from archdsl.training.data import Data
 from archdsl.training.data.loaders import loaders_of
 from archdsl.training.generated import training_module
 from archdsl.training.lone import lone_samples_refused
+from archdsl.training.lookups import unknown_indices_refused
 from archdsl.training.origin import Origin
 from archdsl.training.predicting import Predictions, predict_source
 from archdsl.training.quiet import quiet_libraries
@@ -44,7 +45,6 @@ class Machine:
     overwrite: bool = False
     progress: bool | None = None
     origin: Origin = field(default_factory=Origin)
-    limit_batches: int | None = None
     initialize: bool = True
     """Whether networks begin as the recipe initializes them: not where they were given weights."""
 
@@ -84,6 +84,9 @@ class Outcome:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.test.items())
         return f"{self.recipe.network} after {len(self.rows)} epochs: {shown or 'no test'}"
 
+    def __repr__(self) -> str:
+        return f"<Outcome: {self}>"
+
 
 Fresh = Callable[[], nn.Module]
 """Makes one more network of the same kind, newly initialized."""
@@ -107,7 +110,7 @@ def train_one(recipe: Recipe, network: nn.Module, data: Data, machine: Machine) 
             seed_generators(recipe.seed, "initialize")
             initialize: Callable[[], None] = getattr(module, "initialize")  # noqa: B009 - it is generated
             initialize()
-        with lone_samples_refused():
+        with lone_samples_refused(), unknown_indices_refused():
             journal = fit(trainer, module, served.train, served.validation, resume=resume)
     network = apply_average(recipe, module, trainer)
     if moves_batch_norms(recipe):
@@ -139,7 +142,8 @@ def test_module(trainer: Trainer, module: LightningModule, batches: Any) -> dict
     """The loss and the metrics of the test part, where there is one."""
     if batches is None:
         return {}
-    found = evaluate(trainer, module, batches)
+    with unknown_indices_refused():
+        found = evaluate(trainer, module, batches)
     return {name.removeprefix("test_"): value for name, value in found.items()}
 
 
@@ -180,7 +184,6 @@ def run_settings(recipe: Recipe, machine: Machine) -> RunSettings:
         mode=mode,
         metrics=tuple(measured.name for measured in recipe.metrics),
         progress=machine.progress,
-        limit_batches=machine.limit_batches,
     )
 
 

@@ -37,14 +37,12 @@ class Journal(Checkpoint):
         folder: ResultsFolder | None = None,
         monitor: str | None = None,
         mode: Literal["min", "max"] = "min",
-        deterministic: bool = True,
     ) -> None:
         self.seed = seed
         self.reporter = reporter
         self.folder = folder
         self.monitor = monitor
         self.mode = mode
-        self.deterministic = deterministic
         self.batches: SeededBatches | None = None
         self.watch = LossWatch()
         self.rows: list[dict[str, float]] = []

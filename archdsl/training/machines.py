@@ -22,8 +22,8 @@ def need_machine(*, devices: int, nodes: int, strategy: str, accelerator: str) -
             raise ArchError([problem])
 
 
-def _too_few(name: str, what: str, count: int) -> Diagnostic | None:
-    if count >= 1:
+def _too_few(name: str, what: str, count: object) -> Diagnostic | None:
+    if isinstance(count, int) and count >= 1:
         return None
     message = f"{name} counts {what}: it is 1 or more, not {count!r}"
     return Diagnostic("cannot-run", message, help=f"--{name} 1, or leave it out")

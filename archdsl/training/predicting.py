@@ -16,6 +16,7 @@ from archdsl.techniques.data import DataSource
 from archdsl.techniques.prediction import MonteCarlo
 from archdsl.training.answers import Answer, answers_of, tensors_of
 from archdsl.training.data import Scale, open_inputs
+from archdsl.training.lookups import unknown_indices_refused
 from archdsl.training.uncertainty import (
     drops_at_random,
     entropy_of,
@@ -83,6 +84,20 @@ class Predictions:
         """The name of a class, or its number."""
         return self.classes[index] if index < len(self.classes) else str(index)
 
+    def __str__(self) -> str:
+        count, sizes = len(self), list(self.mean.shape[1:])
+        if self.answer.kind == "classes":
+            what = f"one of {sizes.pop(self.answer.axis - 1)} classes"
+        else:
+            what = "yes or no" if self.answer.kind == "binary" else "values"
+        told = f"{what} at each of {sizes}" if sizes and what != "values" else what
+        told = f"{told} {sizes}" if sizes and what == "values" else told
+        samples = f"{count} sample{'s' * (count != 1)}"
+        return f"{self.answer.output} of {samples}: {told}"
+
+    def __repr__(self) -> str:
+        return f"<Predictions: {self}>"
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -139,6 +154,7 @@ def predict_source(
         scale=known.scale,
         classes=known.classes,
         columns=known.columns,
+        demands=recipe.demands,
     )
     found = predict(
         network,
@@ -176,7 +192,8 @@ def predict_batches(
     try:
         for number, (inputs, _) in enumerate(batches):
             columns = [x.to(parameter.device) for x in tensors_of(inputs)]
-            with own_randomness(recipe.seed + number, parameter.device):
+            randomness = own_randomness(recipe.seed + number, parameter.device)
+            with unknown_indices_refused(), randomness:
                 found = _predicted(network, columns, answers, samples)
             yield {
                 a.output: _in_units(

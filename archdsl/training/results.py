@@ -98,14 +98,15 @@ def open_results(
     """Make the folder ready, with the specification and the settings in it, before the first step.
 
     A folder that holds another run is refused, unless to ``resume`` it (with the same networks,
-    and the same settings but for those that ``may_differ``) or to ``overwrite`` it. ``imports``
-    are the texts of what the specification imports, by their places in the folder. Of several
-    processes, the first alone writes.
+    and the same settings but for those that ``may_differ``) or to ``overwrite`` it. Without a text
+    of the ``specification`` none is written; ``imports`` are the texts of what it imports, by their
+    places in the folder. Of several processes, the first alone writes.
     """
     folder = ResultsFolder(Path(path))
     if process_rank() > 0:
         return folder
-    texts = {SPECIFICATION: specification, **(imports or {})}
+    texts = {SPECIFICATION: specification} if specification else {}
+    texts.update(imports or {})
     if resume:
         if not _begun(folder.path):
             raise _refused(folder.path, "holds no run to resume", "leave out --resume")

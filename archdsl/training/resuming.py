@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 
-from archdsl.backends.torch_training.source import generate_training
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.recipes import Recipe
 from archdsl.training.results import METRICS, SETTINGS, ResultsFolder
@@ -25,26 +24,21 @@ def check_epochs(recipe: Recipe, folder: ResultsFolder) -> None:
         message = f"the run in {folder.path} has done {done} epochs, and is to have {now}"
         help = f"--set epochs={done}, or more; --overwrite starts anew"
         raise ArchError([Diagnostic("results-folder", message, help=help)])
-    why = _why_another(recipe, recipe.replace(epochs=before))
+    why = _why_another(recipe)
     if why:
         message = f"a run of {now} epochs is another one than that of {before} in {folder.path}"
         help = f"resume it with epochs={before}, or train all {now} into another folder"
         raise ArchError([Diagnostic("results-folder", message, notes=(why,), help=help)])
 
 
-def _why_another(recipe: Recipe, before: Recipe) -> str:
+def _why_another(recipe: Recipe) -> str:
     """What of a recipe hangs on how long the whole run is, or nothing."""
     if recipe.average is not None and recipe.average.over_the_run:
         return f"when {recipe.average.name} is taken hangs on how many epochs there are"
-    if _source(recipe) == _source(before):
+    last = recipe.schedule[-1].value if recipe.schedule else None
+    if last is None or not last.over_the_run:
         return ""
-    name = recipe.schedule[-1].value.name if recipe.schedule else "the schedule"
-    return f"{name} is drawn out over all epochs: those that are done had other learning rates"
-
-
-def _source(recipe: Recipe) -> str:
-    """What trains the network: schedules stand in it with all their numbers."""
-    return generate_training(recipe, "Network").body
+    return f"{last.name} is drawn out over all epochs: those that are done had other learning rates"
 
 
 def _epochs_of(folder: ResultsFolder) -> int | None:

@@ -70,6 +70,9 @@ class Trained:
     def __str__(self) -> str:
         return f"{self.recipe.network}, trained in {self.folder}"
 
+    def __repr__(self) -> str:
+        return f"<Trained: {self}>"
+
 
 def open_trained(folder: Path) -> Trained:
     """What a run left, ready to predict. Raises ArchError where that is no finished run."""
@@ -85,6 +88,8 @@ def open_trained(folder: Path) -> Trained:
     recipe, found = specification.recipe(graph, origin["recipe"], read_changes(changes))
     if recipe is None:
         raise ArchError(found)
+    if origin.get("given"):  # what the file names was not what it was trained on
+        recipe = recipe.replace(data=None)
     return open_run(folder, recipe, graph, metadata)
 
 
@@ -116,7 +121,10 @@ def metadata_of(folder: Path) -> dict[str, Any]:
         message = f"{place} does not say which network its weights are of"
         raise ArchError([Diagnostic("no-run", message)])
     if not found["origin"].get("network"):
-        message = f"{folder} is of archdsl.fit in Python, and has no specification to read"
+        message = (
+            f"{folder} is of archdsl.fit in Python, and has no specification to read: what was"
+            " trained was a module or a graph, or the recipe is one that no text gives"
+        )
         help = f'archdsl.compile(target, weights="{place.as_posix()}") makes the network again'
         raise ArchError([Diagnostic("no-run", message, help=help)])
     return found

@@ -35,7 +35,7 @@ class RunSettings:
 
     ``monitor`` names the logged metric that tells the best epoch, ``metrics`` what validation
     measures (by default what it logs beyond the terms of the loss). ``progress`` is None for a bar
-    on a terminal and lines elsewhere. ``limit_batches`` ends epochs early, to try things out.
+    on a terminal and lines elsewhere. Gradients are clipped by norm or by value, not by both.
     """
 
     epochs: int
@@ -50,13 +50,11 @@ class RunSettings:
     accumulate: int = 1
     clip_norm: float | None = None
     clip_value: float | None = None
-    deterministic: bool = True
     folder: Path | None = None
     monitor: str | None = None
     mode: Literal["min", "max"] = "min"
     metrics: tuple[str, ...] | None = None
     progress: bool | None = None
-    limit_batches: int | None = None
 
 
 class Interrupted(Exception):
@@ -72,9 +70,6 @@ class Interrupted(Exception):
 
 def make_trainer(run: RunSettings, *, callbacks: Sequence[Callback] = ()) -> Trainer:
     """Lightning's Trainer as archdsl uses it, with a :class:`Journal` among its callbacks."""
-    if run.clip_norm is not None and run.clip_value is not None:
-        message = "gradients are clipped by norm or by value, not by both"
-        raise ArchError([Diagnostic("conflicting-arguments", message)])
     folder = ResultsFolder(run.folder) if run.folder else None
     reporter = Silence() if process_rank() else make_reporter(run.progress, run.metrics)
     journal = Journal(
@@ -83,7 +78,6 @@ def make_trainer(run: RunSettings, *, callbacks: Sequence[Callback] = ()) -> Tra
         folder=folder,
         monitor=run.monitor,
         mode=run.mode,
-        deterministic=run.deterministic,
     )
     try:
         with quiet_libraries():
@@ -109,9 +103,6 @@ def _arguments(run: RunSettings) -> dict[str, Any]:
         "gradient_clip_val": run.clip_norm if run.clip_value is None else run.clip_value,
         "gradient_clip_algorithm": "norm" if run.clip_value is None else "value",
         "sync_batchnorm": on_gpu and run.devices * run.nodes > 1,
-        "limit_train_batches": run.limit_batches,
-        "limit_val_batches": run.limit_batches,
-        "limit_test_batches": run.limit_batches,
         "default_root_dir": run.folder,
         "plugins": [WholeFiles()],
         "profiler": NoProfiler(),
@@ -171,9 +162,8 @@ def fit(
     journal.batches = SeededBatches(batches, journal.seed)
     if resume is not None:
         read_checkpoint(resume)  # refused here, whatever a strategy would load it with
-    exact = _deterministic(journal.deterministic)
     try:
-        with quiet_libraries(), exact, _interruptions(trainer, journal):
+        with quiet_libraries(), _deterministic(), _interruptions(trainer, journal):
             trainer.fit(
                 module,
                 journal.batches,
@@ -200,7 +190,7 @@ def _part() -> None:
 
 def evaluate(trainer: Trainer, module: LightningModule, batches: Iterable[Any]) -> dict[str, float]:
     """What ``test_step`` logs on these batches, such as ``{"test_loss": 0.05}``."""
-    with quiet_libraries(), _deterministic(journal_of(trainer).deterministic):
+    with quiet_libraries(), _deterministic():
         found = trainer.test(module, batches, verbose=False)
     return {name: float(value) for row in found for name, value in row.items()}
 
@@ -235,7 +225,7 @@ def _interruptions(trainer: Trainer, journal: Journal) -> Iterator[None]:
 
 
 @contextmanager
-def _deterministic(wanted: bool) -> Iterator[None]:
+def _deterministic() -> Iterator[None]:
     """Within, torch computes the same to the bit each time; afterwards it does as before.
 
     Lightning's own switch stays on for the rest of the process, and fills all new memory.
@@ -245,12 +235,11 @@ def _deterministic(wanted: bool) -> Iterator[None]:
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
     filled = memory.fill_uninitialized_memory  # type: ignore[attr-defined]  # set on its module
     benchmark, exact = cudnn.benchmark, cudnn.deterministic
-    if wanted:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for
-        # On a GPU some operations have no deterministic form: these run as they can.
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        memory.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # as above
-        cudnn.benchmark, cudnn.deterministic = False, True
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for
+    # On a GPU some operations have no deterministic form: these run as they can.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    memory.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # as above
+    cudnn.benchmark, cudnn.deterministic = False, True
     try:
         yield
     finally:

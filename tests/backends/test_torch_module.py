@@ -51,9 +51,9 @@ def writings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     generate = torch_source.generate
 
-    def counting(graph: archdsl.Graph) -> Any:
+    def counting(graph: archdsl.Graph, *, inplace: bool) -> Any:
         names.append(graph.graph["name"])
-        return generate(graph)
+        return generate(graph, inplace=inplace)
 
     monkeypatch.setattr(written, "generate", counting)
     return names

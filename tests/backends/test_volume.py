@@ -383,6 +383,20 @@ def test_what_leads_to_other_outputs_alone_is_said_to_be_missing() -> None:
     assert_legible(root)
 
 
+def test_what_runs_in_training_alone_is_said_to_be_missing() -> None:
+    text = """network helped {
+        input x: [3, 32, 32]
+        conv(8, 3) -> relu as low
+        conv(16, 3) as main
+        low -> conv(4, 1) -> relu as helper
+        output main
+        output helper in training
+    }"""
+    root = draw(archdsl.graph(archdsl.loads(text)))
+    assert "not drawn: 2 layers of training alone" in words(root)
+    assert_legible(root)
+
+
 def test_free_sizes_are_drawn_at_usual_ones_or_at_those_given() -> None:
     assert "drawn at H = 224, W = 224" in words(figure("resnet:resnet18"))
     small = words(figure("resnet:resnet18", sizes={"H": 64, "W": 96}))

@@ -442,3 +442,38 @@ def test_weights_may_be_the_folder_of_a_run(room: Path, call: Callable[..., Resu
     call("train", "iris.arch", "-o", "base", "--set", "epochs=1")
     done = call("train", "iris.arch", "-o", "run", "--set", "epochs=1", "--weights", "base")
     assert f"4 of 4 tensors taken from {room / 'base'}" in done.output
+
+
+TEXTS = """\
+network texts {
+    input tokens: int[T]
+
+    embedding(9, 4) -> position_embedding(6) -> mean(1) -> linear(3)
+}
+
+train for texts { loss: cross_entropy; epochs: 1 }
+"""
+
+
+def test_data_that_the_network_does_not_run_on_is_told_and_leaves_no_folder(
+    room: Path, call: Callable[..., Result]
+) -> None:
+    Path("texts.arch").write_text(TEXTS, encoding="utf-8")
+    tokens, kinds = np.arange(240).reshape(40, 6) % 9, np.arange(40) % 3
+    np.savez("sound.npz", x=tokens, y=kinds)
+    np.savez("long.npz", x=np.hstack([tokens, tokens]), y=kinds)
+    np.savez("unknown.npz", x=tokens + 1, y=kinds)
+    call("train", "texts.arch", "--data", "sound.npz", "-o", "sound", "--quiet")
+    for name, message in (
+        ("long.npz", 'for the network T must be at most 6, and npz("long.npz") gives T = 12'),
+        ("unknown.npz", 'takes indices from 0 to 8, and npz("unknown.npz") gives 9'),
+    ):
+        for arguments in (
+            ("train", "texts.arch", "--data", name, "-o", "run"),
+            ("predict", "sound", name),
+            ("evaluate", "sound", "--data", name),
+        ):
+            done = call(*arguments, code=1)
+            assert "error[data-mismatch]" in done.output
+            assert message in done.output
+        assert not Path("run").exists()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -44,6 +47,36 @@ def test_a_recipe_is_chosen_by_its_name(place: str, name: str, epochs: int) -> N
     done = call(place, "--with-training", "--recipe", name)
     assert done.exit_code == 0
     assert f'"--epochs", type=int, default={epochs}' in done.stdout
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine(warmup = 3)"])
+def test_a_script_runs_for_as_many_epochs_as_it_is_told(schedule: str, tmp_path: Path) -> None:
+    block = f"train for n {{ loss: cross_entropy; schedule: {schedule}; epochs: 4 }}\n"
+    text = SPECIFICATION.partition("train")[0] + block
+    (tmp_path / "n.arch").write_text(text, encoding="utf-8")
+    assert (
+        call(str(tmp_path / "n.arch"), "--with-training", "-o", str(tmp_path / "n.py")).exit_code
+        == 0
+    )
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    np.savez(tmp_path / "n.npz", x_train=x, target_train=x[:, :3].argmax(1))
+    for epochs in ("7", "2"):
+        command = [sys.executable, "n.py", "n.npz", "--epochs", epochs]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "weights.pt").exists()
+
+
+def test_a_script_without_an_average_holds_no_rate_for_it(tmp_path: Path) -> None:
+    """When it would begin hangs on how many epochs there are."""
+    average = "average: swa(lr = 0.5); schedule: cosine"
+    text = SPECIFICATION.partition("train")[0]
+    text += f"train for n {{ loss: cross_entropy; {average}; epochs: 8 }}\n"
+    (tmp_path / "n.arch").write_text(text, encoding="utf-8")
+    script = call(str(tmp_path / "n.arch"), "--with-training").stdout
+    assert "# Not in this script: average: swa(" in script
+    assert "T_max=epochs" in script
+    assert "0.5 /" not in script
 
 
 def test_without_a_name_several_are_too_many(place: str) -> None:

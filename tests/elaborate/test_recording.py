@@ -13,7 +13,7 @@ import archdsl
 from archdsl.elaborate import recording
 from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.network import Elaborated, elaborate_network
-from archdsl.graph import Graph
+from archdsl.graph import Graph, Wiring
 from archdsl.specification import Specification
 from tests.soundness.writing import specifications
 
@@ -25,6 +25,15 @@ class Forgetful(Memory):
 
     def keep(self, key: Any, recording: Any) -> None:
         pass
+
+    def keep_call(self, key: Any, called: Any, kept: Any) -> None:
+        pass
+
+    def keep_let(self, key: Any, value: Any, closed: Any, kept: Any) -> None:
+        pass
+
+    def once(self, find: Any, expr: Any) -> Any:
+        return find(expr)
 
 
 def expanded(spec: Specification, network: str, memory: Memory) -> Elaborated:
@@ -55,6 +64,9 @@ def assert_nothing_is_lost(spec: Specification) -> None:
             assert again.diagnostics == plain.diagnostics
             for one, other in zip(content(again.graph), content(plain.graph), strict=True):
                 assert one == other
+            if not again.failed:
+                assert again.wiring is not None
+                assert again.wiring.outcomes == Wiring(again.graph).outcomes
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
@@ -66,6 +78,39 @@ def test_the_zoo_is_the_same(path: Path) -> None:
 @given(specifications())
 def test_random_networks_are_the_same(text: str) -> None:
     assert_nothing_is_lost(archdsl.loads(text))
+
+
+CALLS = """
+block unit(width, kernel = 3, act = relu, half = width // 2) {
+    conv(width, kernel, padding = kernel // 2) -> act -> conv(half, 1) -> conv(width, 1)
+}
+block pair(first, second) { unit(first) -> unit(second) }
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for i in range(3) { unit(8) }",
+        "for i in range(4) { unit(4 * (i // 2 + 1)) }",
+        "for i in range(4) { let w = 8 if i > 1 else 4; unit(w, kernel = 1 + 2 * (i % 2)) }",
+        "for k in [1, 1.0, true] { unit(8, 1) -> dropout(k) }",
+        "for a in [relu, tanh, relu, leaky_relu(0.1), leaky_relu(0.2)] { unit(8, act = a) }",
+        "let w = 4; unit(w); unit(w); { let w = 8; unit(w) } -> unit(w)",
+        "for w in [4, 8] { unit(it.channels) -> unit(w) }",
+        "for w in [4, 8] { unit(max(w, 6)) -> unit(sum([w, 2])) }",
+        "for w in [4, 8, 4] { pair(w, second = 2 * w) -> pair(second = w, first = 8) }",
+        "for u in [unit, unit(half = 3), unit] { u(8) -> u(8, half = 2) }",
+        "for i in range(2) { a{i}: unit(8) -> b{i}: unit(8) } -> a0",
+        "for i in range(2) { unit(8, 3, relu, 4, 5) }",
+        "for i in range(2) { unit(8, missing = 1) }",
+        "for i in range(2) { unit() }",
+        "for i in range(2) { unit(8, half = nothing) }",
+    ],
+)
+def test_a_call_met_again_is_given_the_same(body: str) -> None:
+    text = f"{CALLS}network n(c = 3) {{ input x: [c, 8, 8]; {body} }}\n"
+    assert_nothing_is_lost(archdsl.loads(f"{text}network m = n(5)\n"))
 
 
 @pytest.fixture

@@ -130,8 +130,13 @@ def test_a_string_stays_a_string_in_python(text: str) -> None:
 )
 def test_an_option_is_a_name(option: str) -> None:
     source = refusal_or_source(TEXTS.format(text="1", module=f"Identity({option} = 1)"))
-    if source:
-        ast.parse(source)
+    called = [
+        [keyword.arg for keyword in n.keywords]
+        for n in ast.walk(ast.parse(source))
+        if isinstance(n, ast.Call) and ast.unparse(n.func) == "nn.Identity"
+    ]
+    assert called == ([[option]] if source else [])
+    assert bool(source) == (option == "__class__")  # a name, if an odd one: the others are none
 
 
 @pytest.mark.parametrize("text", [*PAYLOADS, "", " ", ".", "a.b", "x" * 5000, "__class__", "1"])

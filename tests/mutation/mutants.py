@@ -143,9 +143,15 @@ def _changes(function: ast.FunctionDef) -> Iterator[tuple[str, str, int]]:
             try:
                 # What is shown may be what has been replaced, or may stand in it.
                 now = ast.unparse(changed if shown is node else getattr(changed, "test", shown))
-                yield _short(original), _short(now), getattr(node, "lineno", function.lineno)
+                yield _short(original), _short(now), _line_of(node)
             finally:
                 _put(parent, field, index, node)
+
+
+def _line_of(node: ast.AST) -> int:
+    """Where it runs: a comprehension has no line of its own."""
+    line: int = (node.target if isinstance(node, ast.comprehension) else node).lineno  # type: ignore[attr-defined]  # all that _CHANGES names have one
+    return line
 
 
 def _short(text: str) -> str:

@@ -8,6 +8,14 @@ notes which lines of the rules it reaches; then it forks for every mutant, chang
 memory, and runs the tests that reach that line, short ones first, until one fails. The working tree
 is never touched. A survivor that tests/mutation/equivalent.txt does not know, or a mutant there
 that is killed or no longer made, gives the exit code 1.
+
+A mutant that loops is killed by the parent, once a test takes much longer than without it: the fork
+tells after each test that it is alive. ``--limit`` bounds the tests of one mutant, ``--budget`` the
+whole run; what it leaves untried is told, and is neither killed nor survived.
+
+What was made while the tests were collected is made by the rules as they stand: a layer's fields,
+an argument of ``parametrize``, a size at the top of a test's file. A test that shall notice a
+mutant there makes its own.
 """
 
 from __future__ import annotations
@@ -18,16 +26,18 @@ import functools
 import gc
 import hashlib
 import importlib
+import math
 import os
 import pickle
 import resource
-import select
 import signal
 import sys
 import time
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +49,27 @@ ROOT = Path(__file__).resolve().parents[2]
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 SAMPLE = Path(__file__).with_name("sample.txt")
 ROOM = 8 * 2**30  # bytes of address space beyond those there at the start
+GRACE = 5.0  # seconds that a test may take, beside twice what it takes under the tracer
 
 OPS = ("tests/ops", "tests/soundness/test_regressions.py")
-SIZES = ("tests/test_dims.py", "tests/test_conditions.py", "tests/passes/test_free_sizes.py")
+SIZES = (
+    "tests/test_dims.py",
+    "tests/test_conditions.py",
+    "tests/test_admissible_sizes.py",
+    "tests/test_size_sets.py",
+    "tests/passes/test_free_sizes.py",
+)
 RECEPTIVE_FIELD = ("tests/passes/test_receptive_field.py",)
 MEMORY = ("tests/passes/test_memory.py", "tests/soundness/test_memory.py")
 COST = ("tests/passes/test_cost.py", "tests/passes/test_merged.py")
+LAYERS = (*OPS, *RECEPTIVE_FIELD, *MEMORY, *COST, "tests/errors/test_corpus.py")
 SHAPES = ("tests/test_graph.py", "tests/errors/test_corpus.py", *COST, *SIZES)
 
 TESTS: dict[str, tuple[str, ...]] = {
     "archdsl/conditions": SIZES,
-    "archdsl/dims.py": (*SIZES, "tests/ops/test_layers_at_random.py"),
-    "archdsl/ops": (*OPS, *RECEPTIVE_FIELD, *MEMORY, *COST, "tests/errors/test_corpus.py"),
+    "archdsl/dims.py": SIZES,
+    "archdsl/ops/op.py": (*LAYERS, "tests/test_api.py"),
+    "archdsl/ops": LAYERS,
     "archdsl/passes/cost.py": COST,
     "archdsl/passes/memory.py": MEMORY,
     "archdsl/passes/receptive_field.py": RECEPTIVE_FIELD,
@@ -70,10 +89,10 @@ NO_RULES = frozenset({"__init__.py", "caption.py", "torch_text.py"})
 
 def rule_files() -> list[str]:
     """The files that hold shape rules, as they are called from the root."""
-    found: list[Path] = []
+    found: dict[Path, None] = {}
     for name in TESTS:
         path = ROOT / name
-        found += [path] if path.is_file() else sorted(path.glob("*.py"))
+        found.update(dict.fromkeys([path] if path.is_file() else sorted(path.glob("*.py"))))
     return [p.relative_to(ROOT).as_posix() for p in found if p.name not in NO_RULES]
 
 
@@ -122,53 +141,68 @@ class Tracer:
         return local
 
 
-def in_fork(act: Callable[[], object], seconds: float) -> Any:
-    """What an act gives, in a process of its own; None where it dies or takes too long."""
-    reading, writing = os.pipe()
+def in_fork(act: Callable[[], Iterator[object]], limits: Sequence[float], most: float) -> Any:
+    """The last that an act yields, in a process of its own; None where that dies or is too slow.
+
+    For what comes first it has the first of the limits, in seconds, and so on; ``most`` for all.
+    """
+    reading, writing = Pipe(duplex=False)
     child = os.fork()
     if child == 0:
-        _become_child(reading, writing, act)
-    os.close(writing)
+        _become_child(reading, writing, act, most)
+    writing.close()
+    with contextlib.suppress(OSError):  # the child has done so, or has ended
+        os.setpgid(child, child)
     try:
-        return _received(reading, seconds)
+        return _last_received(reading, limits, time.monotonic() + most)
     finally:
-        os.close(reading)
+        reading.close()
         _end(child)
 
 
-def _become_child(reading: int, writing: int, act: Callable[[], object]) -> None:
+def _become_child(
+    reading: Connection, writing: Connection, act: Callable[[], Iterator[object]], most: float
+) -> None:
     """Never returns: what the parent has registered to do at its exit is the parent's."""
-    os.setpgid(0, 0)  # with the processes that a test starts
-    os.close(reading)
     try:
+        with contextlib.suppress(OSError):  # the parent has done so
+            os.setpgid(0, 0)  # with the processes that a test starts
+        reading.close()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)  # pytest's dots
         os.dup2(nowhere, 2)
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM,) * 2)
-        with os.fdopen(writing, "wb") as pipe:
-            pickle.dump(act(), pipe)
+        # Should the parent be killed, nobody else would end a loop.
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(2 * most) + 10,) * 2)
+        for result in act():
+            writing.send((False, result))
+        writing.send((True, None))
     finally:
         os._exit(0)
 
 
-def _received(reading: int, seconds: float) -> Any:
-    end, parts = time.monotonic() + seconds, list[bytes]()
-    while (left := end - time.monotonic()) > 0:
-        if not select.select([reading], [], [], left)[0]:
-            continue
-        part = os.read(reading, 2**20)
-        if not part:
-            data = b"".join(parts)
-            return pickle.loads(data) if data else None
-        parts.append(part)
+def _last_received(reading: Connection, limits: Sequence[float], end: float) -> Any:
+    last: Any = None
+    for limit in [*limits, 1.0]:
+        left = min(limit, end - time.monotonic())
+        try:
+            if left <= 0 or not reading.poll(left):
+                return None
+            done, result = reading.recv()
+        except (EOFError, OSError):
+            return None
+        if done:
+            return last
+        last = result
     return None
 
 
 def _end(child: int) -> None:
     """The process that we started, and those that it did."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
-        os.killpg(child, signal.SIGKILL)
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
+            kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
 
@@ -178,12 +212,13 @@ def _end(child: int) -> None:
 class Mutation:
     """A plugin that runs mutants in the place of the tests that pytest has collected."""
 
-    def __init__(self, chosen: Sequence[Mutant], budget: float, files: Iterable[str]) -> None:
-        self.chosen, self.budget, self.files = chosen, budget, list(files)
+    def __init__(self, chosen: Sequence[Mutant], limit: float, budget: float) -> None:
+        self.chosen, self.limit, self.budget = chosen, limit, budget
         self.killers: Mapping[str, str] = {}
         """The one test to run for a mutant, by its name; without any, all that reach it."""
         self.fates: list[Fate] = []
         self.seconds = 0.0
+        self.end = time.monotonic() + budget
         self.failing: list[str] = []
 
     def pytest_sessionstart(self) -> None:
@@ -207,7 +242,8 @@ class Mutation:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         start = time.monotonic()
-        modules = {f: importlib.import_module(module_name(f)) for f in self.files}
+        self.end = start + self.budget
+        modules = {m.file: importlib.import_module(module_name(m.file)) for m in self.chosen}
         _load_what_torch_puts_off()
         _forget_what_is_known()
         gc.collect()
@@ -221,11 +257,18 @@ class Mutation:
         print(f"{len(reached)} tests reach the rules: {time.monotonic() - start:.0f} s", flush=True)
         for mutant in self.chosen:
             fate = self._try(mutant, modules[mutant.file], items, reached)
+            if time.monotonic() > self.end:
+                break  # and its time was cut short
             self.fates.append(fate)
             if not fate.killed_by:
                 print(f"survived  {mutant.name}   (line {mutant.line})", flush=True)
         self.seconds = time.monotonic() - start
         return True
+
+    @property
+    def untried(self) -> int:
+        """Mutants that the budget had no time for."""
+        return 0 if self.killers else len(self.chosen) - len(self.fates)
 
     def _try_killers(
         self, modules: Mapping[str, types.ModuleType], items: Mapping[str, pytest.Item]
@@ -235,23 +278,39 @@ class Mutation:
             if item is None:
                 continue  # renamed
             act = functools.partial(_first_failure, mutant, modules[mutant.file], [item])
-            done = in_fork(act, 30)
+            done = in_fork(act, [30], 30)
             self.fates.append(Fate(mutant, "time" if done is None else done))
 
     def _reach(self, items: Sequence[pytest.Item]) -> dict[str, Reached]:
+        """Measured anew for the files of tests that have changed since, or whose rules have."""
         found: dict[str, Reached] = {}
-        kept = ROOT / "build" / "mutation" / _key(items, self.files)
-        if kept.is_file():
-            known: dict[str, Reached] = pickle.loads(kept.read_bytes())
-            return known
+        by_file: dict[Path, list[pytest.Item]] = {}
         for item in items:
-            reached = in_fork(functools.partial(_reached_by, item, self.files), 30)
+            by_file.setdefault(item.path, []).append(item)
+        for path, its in by_file.items():
+            kept = ROOT / "build" / "mutation" / _key(path, its)
+            if kept.is_file():
+                found |= pickle.loads(kept.read_bytes())
+                continue
+            measured = self._measured(its)
+            if measured is None:
+                break
+            found |= measured
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(pickle.dumps(measured))
+        return found
+
+    def _measured(self, items: Sequence[pytest.Item]) -> dict[str, Reached] | None:
+        """What each test reaches; None where the time of the run is over."""
+        found: dict[str, Reached] = {}
+        for item in items:
+            reached = in_fork(functools.partial(_reached_by, item), [30], 30)
+            if time.monotonic() > self.end:
+                return None
             if reached is None:
                 self.failing.append(item.nodeid)
             elif reached.lines:
                 found[item.nodeid] = reached
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(pickle.dumps(found))
         return found
 
     def _try(
@@ -273,41 +332,48 @@ class Mutation:
         asked.sort(key=lambda item: reached[item.nodeid].seconds)
         seconds = 0.0
         for count, item in enumerate(asked):
-            seconds += reached[item.nodeid].seconds
-            if seconds > self.budget:
+            if seconds + reached[item.nodeid].seconds > self.limit:
                 asked = asked[:count]
                 break
+            seconds += reached[item.nodeid].seconds
         if not asked:
             return Fate(mutant, "")
-        limit = 10 + 5 * seconds
-        done = in_fork(functools.partial(_first_failure, mutant, module, asked), limit)
+        limits = [GRACE + 2 * reached[item.nodeid].seconds for item in asked]
+        most = min(2 * GRACE + 2 * seconds, self.end - time.monotonic())
+        done = in_fork(functools.partial(_first_failure, mutant, module, asked), limits, most)
         return Fate(mutant, "time" if done is None else done)
 
 
-def _key(items: Sequence[pytest.Item], files: Iterable[str]) -> str:
-    """A name for what these tests reach, for as long as neither they nor the rules change."""
-    texts = {*rule_files(), *files, *(str(item.path) for item in items)}
+def _key(path: Path, items: Sequence[pytest.Item]) -> str:
+    """A name for what a file's tests reach, as long as neither it nor a rule changes."""
     digest = hashlib.sha256("\n".join(item.nodeid for item in items).encode())
-    for path in sorted(texts):
-        digest.update((ROOT / path).read_bytes())
+    for each in (path, *(ROOT / file for file in rule_files())):
+        digest.update(each.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _reached_by(item: pytest.Item, files: Iterable[str]) -> Reached | None:
-    tracer = Tracer(files)
+def _reached_by(item: pytest.Item) -> Iterator[Reached | None]:
+    tracer = Tracer(rule_files())
     start = time.perf_counter()
     sys.settrace(tracer)
     try:
         failed = _fails(item)
     finally:
         sys.settrace(None)
-    seconds = time.perf_counter() - start
-    return None if failed else Reached(frozenset(tracer.lines), seconds)
+    seconds = time.perf_counter() - start  # longer than without the tracer
+    yield None if failed else Reached(frozenset(tracer.lines), seconds)
 
 
-def _first_failure(mutant: Mutant, module: types.ModuleType, items: Iterable[pytest.Item]) -> str:
+def _first_failure(
+    mutant: Mutant, module: types.ModuleType, items: Iterable[pytest.Item]
+) -> Iterator[str]:
+    """Nothing for each test that passes, then the one that does not."""
     put_in_place(mutant, module)
-    return next((item.nodeid for item in items if _fails(item)), "")
+    for item in items:
+        failed = _fails(item)
+        yield item.nodeid if failed else ""
+        if failed:
+            return
 
 
 FAILED: list[str] = []
@@ -403,12 +469,15 @@ def write_sample(fates: Iterable[Fate], count: int = 48) -> None:
 
 
 def run(
-    chosen: Sequence[Mutant], budget: float, killers: Mapping[str, str] | None = None
+    chosen: Sequence[Mutant],
+    limit: float = 60,
+    budget: float = math.inf,
+    killers: Mapping[str, str] | None = None,
 ) -> Mutation:
     """The fate of every mutant."""
     files = sorted({m.file for m in chosen})
     tests = sorted({t for file in files for t in suite_of(file) if (ROOT / t).exists()})
-    plugin = Mutation(chosen, budget, files)
+    plugin = Mutation(chosen, limit, budget)
     if killers:
         plugin.killers = killers
         tests = sorted({killers[m.name].split("::")[0] for m in chosen})
@@ -434,6 +503,8 @@ def tell(done: Mutation) -> int:
         row = (len(mine), len(mine) - len(left), same, len(left) - same)
         print(f"{file or 'all':40} {row[0]:8} {row[1]:8} {row[2]:11} {row[3]:9}")
     print(f"{done.seconds:.0f} s")
+    if done.untried:
+        print(f"not tried, for the time was over: {done.untried} of {len(done.chosen)}")
     for title, names in (
         ("fail without a mutant", done.failing),
         ("survived", unknown),
@@ -448,7 +519,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("wanted", nargs="*", metavar="FILE[:FUNCTION]")
     parser.add_argument("--share", default="1/1", help="only some of them, such as 1/20")
-    parser.add_argument("--budget", type=float, default=60.0, help="seconds of tests for a mutant")
+    parser.add_argument("--limit", type=float, default=60.0, help="seconds of tests for a mutant")
+    parser.add_argument("--budget", type=float, default=math.inf, help="seconds for the whole run")
     parser.add_argument("--sample", action="store_true", help="those of sample.txt alone")
     parser.add_argument("--write-sample", action="store_true", help="write sample.txt anew")
     given = parser.parse_args(arguments)
@@ -456,8 +528,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.sample:
         killers = sample()
         chosen = [m for m in choose(given.wanted, given.share) if m.name in killers]
-        return tell(run(chosen, given.budget, killers))
-    done = run(choose(given.wanted, given.share), given.budget)
+        return tell(run(chosen, killers=killers))
+    done = run(choose(given.wanted, given.share), given.limit, given.budget)
     if given.write_sample:
         write_sample(done.fates)
     return tell(done)

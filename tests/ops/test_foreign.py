@@ -207,6 +207,66 @@ values = st.one_of(
 )
 
 
+NESTED_TWICE = ([0] * 400,) * 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("x" * 100, 2**31 - 1, 1 - 2**31, 1e300, None, True, (), Choice("same")),
+        *(((((1,),),),), [[[[1]]]], [0] * 1000, (0,) * 1000, ([0] * 499,) * 2),
+    ],
+)
+def test_plain_arguments_are_kept(value: Any) -> None:
+    def as_tuples(part: Any) -> Any:
+        return tuple(map(as_tuples, part)) if isinstance(part, (tuple, list)) else part
+
+    expected = "same" if isinstance(value, Choice) else as_tuples(value)
+    assert foreign.plain(value) == expected
+    assert type(foreign.plain(value)) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("x" * 101, "must not hold a long text"),
+        (2**31, "must not hold a number beyond"),
+        (-(2**31), "must not hold a number beyond"),
+        (float("inf"), "must hold finite numbers"),
+        ((((((1,),),),),), "must be numbers, true, false"),
+        ([[[[[]]]]], "must be numbers, true, false"),
+        ([0] * 1001, "must not hold more than 1,000 items"),
+        ((0,) * 1001, "must not hold more than 1,000 items"),
+        (([0] * 500,) * 2, "must not hold more than 1,000 items"),
+        (((0,) * 500,) * 2, "must not hold more than 1,000 items"),
+        ([NESTED_TWICE, NESTED_TWICE], "must not hold more than 1,000 items"),
+        ({}, "must be numbers, true, false"),
+        ((1, ("x" * 101,)), "must not hold a long text"),
+    ],
+)
+def test_what_no_module_should_get_is_refused(value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        foreign.plain(value)
+
+
+def test_names_are_names() -> None:
+    for module in (3, "1st", "two words", "", None):
+        with pytest.raises(OpError) as refusal:
+            nn_layer(module)  # type: ignore[arg-type]  # what is refused
+        assert (refusal.value.code, refusal.value.argument) == ("bad-argument", "module")
+    for word in ("class", "lambda", "None"):
+        with pytest.raises(OpError, match=f"cannot have the name {word}, which is a word of"):
+            nn_layer("ReLU", **{word: 1})
+        with pytest.raises(OpError, match=f"cannot have the name {word}, which is a word of"):
+            make("nn", module="ReLU", keywords=[(word, 1)])
+
+
+def test_a_parameter_without_a_batch_is_refused() -> None:
+    with pytest.raises(OpError) as refusal:
+        infer(nn_layer("ReLU"), Tensor((3,), batch="none"))
+    assert refusal.value.code == "no-batch-axis"
+
+
 @given(
     st.sampled_from(MODULES),
     st.lists(values, max_size=4),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import networkx as nx
 import pytest
 import torch
 from torch import nn
@@ -162,6 +163,81 @@ STATEMENTS = [
 def test_the_peak_is_that_of_the_tensors_alive(statements: str) -> None:
     graph = network(statements)
     assert measure_memory(graph, batch=BATCH).peak == peak_of(graph)
+
+
+# A loop holds beside what is told what torch.stack has just joined, and names of its body.
+LOOPS = [
+    ("scan h = zeros(4) { add(linear(4), h) -> tanh as h }", "[6, 3]", 1.0),
+    ("scan h = zeros(64) { linear(64) as a; add(a, h) as h }", "[2, 3]", 1.0),
+    ("scan h = zeros(8) { linear(8) as now; add(now, h) as h; h -> linear(5) }", "[6, 3]", 1.0),
+    ("linear(40) -> scan h = zeros(4) { linear(4) as a; add(a, h) -> tanh as h }", "[6, 3]", 1.05),
+    ("scan h = zeros(4) { linear(50) -> relu -> linear(4) as a; add(a, h) as h }", "[3, 3]", 1.08),
+    (  # what the body reads from outside is held until the loop is done
+        """linear(80) -> select(1, 0) as o
+        x -> scan h = zeros(80) { linear(80) as now; add(now, h, o) -> tanh as h }""",
+        "[6, 3]",
+        1.06,
+    ),
+    (  # of the inner results those of one step of the outer loop
+        """scan s = zeros(8) {
+            scan h = zeros(8) { linear(8) as a; add(a, h) as h } -> select(1, 1) as r
+            add(r, s) as s
+        }""",
+        "[4, 6, 3]",
+        1.35,
+    ),
+]
+
+
+@pytest.mark.parametrize(("statements", "shape", "held"), LOOPS)
+def test_the_peak_of_a_loop_is_near_to_what_its_module_holds(
+    statements: str, shape: str, held: float
+) -> None:
+    graph = network(statements, shape)
+    told = measure_memory(graph, batch=BATCH).peak
+    assert told is not None
+    assert told <= peak_of(graph) <= held * told
+
+
+def test_outputs_are_held_to_the_end() -> None:
+    graph = network(
+        "linear(16) -> relu as big; big -> linear(2) as small; small -> linear(64) -> neg as c"
+        "\noutput big, small, c",
+        "[5, 3]",
+    )
+    told = measure_memory(graph, batch=BATCH).peak
+    assert told == peak_of(graph)
+    early = [*(n for n in graph if n not in {"small", "c"}), "small", "c"]
+    early.remove("big")
+    early.insert(early.index("relu1") + 1, "big")  # as one that edits graphs may add it
+    other: Graph = nx.MultiDiGraph(**graph.graph)
+    other.add_nodes_from((node, graph.nodes[node]) for node in early)
+    for one, two, key, data in graph.edges(keys=True, data=True):
+        other.add_edge(one, two, key, **data)
+    assert measure_memory(other, batch=BATCH).peak == told
+
+
+def test_what_is_dropped_in_training_alone_is_a_view_in_evaluation() -> None:
+    """And in training a tensor that is kept beside what it was made of."""
+    graph = network("conv(4, 1) -> relu -> dropout(0.5) -> conv(2, 1) -> dropout(0.5) -> relu")
+    memory = measure_memory(graph, batch=BATCH)
+    module = archdsl.compile(graph).train()
+    saved = Saved(module)
+    with saved.watching():
+        module(*given(graph, batch=BATCH, device="cpu"))
+    assert memory.saved == saved.total()
+    assert [memory.nodes[n].forward for n in ("dropout1", "dropout2")] == [0, 0]
+    assert memory.peak == peak_of(graph)
+
+
+def test_what_is_given_in_training_alone_takes_nothing_in_evaluation() -> None:
+    graph = network(
+        "a: conv(4, 1) as a; a -> helper: conv(2, 1) as h; a -> relu as r\n"
+        "output r\noutput h in training"
+    )
+    memory = measure_memory(graph, batch=BATCH)
+    assert (memory.nodes["a"].forward, memory.nodes["helper"].forward) == (BATCH * 1024, 0)
+    assert memory.peak == BATCH * 3 * 1024
 
 
 def test_what_has_a_name_in_the_module_is_held_by_it() -> None:
@@ -348,14 +424,37 @@ def test_free_sizes_give_expressions_and_no_peak() -> None:
     assert (at.forward, at.saved, at.peak) == (240, 160, 240)
 
 
+SCANS = [
+    "scan h = zeros(4), c = ones(4) { add(linear(4), h) -> tanh as h; mul(h, c) as c }",
+    "scan h = zeros(4) { add(linear(4), h) -> dropout(0.5) -> tanh as h }",
+    "scan h = zeros(4) { add(linear(4), h) -> tanh as h } as (all, last); last -> linear(2)",
+    "scan h = zeros(4) { add(linear(4), h) -> tanh as h } as (all, z); z -> relu -> linear(2)",
+    """scan s = zeros(4) { linear(4) as a; add(a, s) -> sigmoid as s } as (all, last)
+    all -> linear(2) as one; last -> linear(2) as two
+    output one, two""",
+]
+
+
 @pytest.mark.parametrize("steps", [1, 4])
-def test_every_step_of_a_scan_keeps_its_own(steps: int) -> None:
-    graph = network(
-        "scan h = zeros(4), c = ones(4) { add(linear(4), h) -> tanh as h; mul(h, c) as c }",
-        f"[{steps}, 3]",
-    )
+@pytest.mark.parametrize("statements", SCANS)
+def test_every_step_of_a_scan_keeps_its_own(steps: int, statements: str) -> None:
+    graph = network(statements, f"[{steps}, 3]")
     module = archdsl.compile(graph)
     saved = Saved(module)
     with saved.watching():
         module(torch.randn(BATCH, steps, 3))
     assert measure_memory(graph, batch=BATCH).saved == saved.total()
+    free = measure_memory(network(statements, "[T, 3]"), batch=BATCH)
+    assert evaluate(free.saved, {"T": steps}) == saved.total()
+
+
+def test_a_loop_that_runs_in_training_alone_holds_nothing_in_evaluation() -> None:
+    graph = network(
+        """linear(4) -> select(1, 0) as o
+        x -> scan h = zeros(4) { linear(4) as now; add(now, h, o) -> tanh as h } as r
+        o -> linear(2) as main
+        output main
+        output r in training""",
+        "[6, 3]",
+    )
+    assert measure_memory(graph, batch=BATCH).peak == peak_of(graph)

@@ -365,6 +365,106 @@ def test_it_says_whether_a_position_sees_the_whole_axis() -> None:
     assert [(f.size, f.covers) for f in at] == [(5, False), (11, True)]
 
 
+def test_a_field_covers_where_some_position_sees_both_ends() -> None:
+    covering = 0
+    for kernel, stride, padding, extent in itertools.product(
+        (1, 2, 3, 5), (1, 2), (0, 1, 3), (3, 4, 5)
+    ):
+        if extent + 2 * padding < kernel:
+            continue
+        graph = network(
+            f"conv(2, {kernel}, stride = {stride}, padding = {padding})", f"[2, {extent}]"
+        )
+        (found,) = field(graph, "conv1")
+        gradients = Gradients(graph, samples=2)
+        whole = [(0, extent - 1)]
+        seen = any(gradients.seen((p,)) == whole for p in range(gradients.y.shape[-1]))
+        assert found.covers == seen
+        covering += seen
+    assert covering > 10
+    holes = network("conv_transpose(3, 1, stride = 3)", "[2, 1]")
+    assert field(holes, "output")[0].covers
+    hole = network("conv_transpose(3, 1, stride = 3, padding = 1, output_padding = 2)", "[2, 1]")
+    assert Gradients(hole).seen((0,)) == [None]
+    assert field(hole, "output")[0].covers is False
+
+
+def test_whether_a_free_size_is_covered_is_not_told() -> None:
+    for statements, shape in [
+        ("conv(2, 1, stride = 2) -> slice(2, 0, 12)", "[2, H]"),
+        ("flatten(2)", "[2, H, 6]"),
+        ("flatten(2)", "[2, 6, W]"),
+        ("conv(2, 3)", "[2, H]"),
+    ]:
+        found = field(network(statements, shape), "output")
+        assert [f.axis for f in found] == list(range(2, 2 + len(found)))
+        assert {f.covers for f in found} == {None}
+
+
+def test_position_0_is_what_a_field_is_told_by() -> None:
+    """Where it sees nothing, it would see what the next one does, so much before it."""
+    for spans, step, start, center in [
+        (((-2, 4),), 3, -2, Fraction(1)),
+        (((0, 3),), 1, 0, Fraction(3, 2)),
+        ((None, (0, 1)), 1, 0, Fraction(1, 2)),
+        ((None, (3, 5)), 4, 1, Fraction(2)),
+        ((None, None, (5, 6)), 3, 3, Fraction(7, 2)),
+        ((None, None, (5, 6)), 2, 4, Fraction(9, 2)),
+    ]:
+        found = AxisField(1, Window(0, spans, step), None)
+        assert (found.start, found.center) == (start, center)
+    nothing = AxisField(1, Window(0, (None,)), None)
+    assert (nothing.start, nothing.center) == (None, None)
+
+
+def test_the_first_layer_that_treats_two_axes_differently_tells_which_holds_positions() -> None:
+    for statements, axes in [
+        ("softmax(axis = 1)", [2]),
+        ("softmax(axis = 2)", [1]),
+        ("relu -> softmax(axis = 1) -> linear(4)", [2]),
+        ("relu", [1]),
+        ("conv(4, 3) -> softmax(axis = 2)", [2]),
+    ]:
+        assert [f.axis for f in field(network(statements, "[3, 16]"), "output")] == axes
+
+
+def test_a_window_and_the_whole_axis_are_the_whole_axis() -> None:
+    for statements in (
+        "conv(2, 3, padding = 1) as a; a -> global_avg_pool -> sigmoid as g; mul(a, g)",
+        "conv(2, 3, padding = 1) as a; a -> global_avg_pool -> sigmoid as g; mul(g, a)",
+    ):
+        (found,) = field(network(statements, "[2, 9]"), "output")
+        assert found.whole
+
+
+def test_what_a_body_reads_from_outside_comes_back_in_the_state() -> None:
+    """In whatever order the nodes were added."""
+    graph = network(
+        """
+        input other: [9, 8]
+        other -> linear(4) -> outside: select(1, 0) as outside
+        x -> scan h = zeros(4) {
+            flatten -> linear(4) as now
+            h -> back: linear(4) as b
+            add(now, b, outside) -> tanh as h
+        }
+        """,
+        "[7, 3]",
+    )
+    outside = {*nx.ancestors(graph, "outside"), "outside"}
+    late = [*(n for n in graph if n not in outside), *(n for n in graph if n in outside)]
+    for order in (list(graph), list(reversed(list(graph))), late):
+        each: Graph = nx.MultiDiGraph(**graph.graph)
+        each.add_nodes_from((node, graph.nodes[node]) for node in order)
+        for one, other, key, data in graph.edges(keys=True, data=True):
+            each.add_edge(one, other, key, **data)
+        fields = receptive_fields(each)["back"][0]
+        assert {origin: [f.whole for f in axes] for origin, axes in fields.items()} == {
+            "x": [True],
+            "other": [True],
+        }
+
+
 def test_two_inputs_have_fields_of_their_own() -> None:
     graph = network("input y: [2, 64]; x -> conv(2, 3, padding = 1) as a; add(a, y)")
     fields = receptive_fields(graph)["output"][0]

@@ -21,6 +21,7 @@ from archdsl.dims import evaluate
 from archdsl.graph import Graph, inputs_of, live_nodes, op_of, outputs, type_of
 from archdsl.ops.op import Tensor
 from archdsl.passes.cost import count_cost
+from archdsl.passes.in_place import overwriting
 from archdsl.passes.shapes import infer_shapes
 from archdsl.syntax.parser import parse
 from archdsl.syntax.printer import format_source
@@ -81,6 +82,8 @@ def hold(found: Accepted) -> None:
     examples = solution.examples(3) if solution.names else [{}]
     for sizes in examples:
         run(found, module, sizes)
+    for sizes in examples[:1]:
+        written_over(found, module, sizes)
 
 
 # Running --------------------------------------------------------------------------
@@ -95,6 +98,31 @@ def run(found: Accepted, module: nn.Module, sizes: Mapping[str, int]) -> None:
         module.eval()
         with torch.no_grad():
             compare(found, module(*samples(found, sizes, batch)), sizes, batch, training=False)
+
+
+def written_over(found: Accepted, module: nn.Module, sizes: Mapping[str, int]) -> None:
+    """Activations that write in place change no output and no gradient."""
+    if not overwriting(found.graph):
+        return
+    other = archdsl.compile(found.graph, weights=module.state_dict(), inplace=True)
+    given = samples(found, sizes, max(found.report.least_batch, BATCH))
+    for training in (True, False):
+        plain, over = (followed(m.train(training), given) for m in (module, other))
+        torch.testing.assert_close(over, plain, rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+def followed(module: nn.Module, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The outputs, and the gradients of the inputs and of all weights."""
+    torch.manual_seed(0)
+    module.zero_grad()
+    leaves = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in given]
+    results = module(*leaves)
+    results = [results] if isinstance(results, torch.Tensor) else list(results)
+    losses = [(y.float() * y.float()).sum() for y in results if y.requires_grad]
+    if losses:
+        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+    gradients = [x.grad for x in (*leaves, *module.parameters()) if x.grad is not None]
+    return [y.detach() for y in results] + gradients
 
 
 def judged_by_their_batch(found: Accepted) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from archdsl.backends.diff_text.wording import MOST_NAMED, count, listed
+from archdsl.backends.diff_text.wording import MOST_NAMED, count
+from archdsl.diagnostics import listed
 from archdsl.passes.differences import Change, Comparison, Entry
 
 

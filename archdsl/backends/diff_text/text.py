@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from archdsl.backends.diff_text.rows import Row, change_rows, is_quiet, resized_line
 from archdsl.backends.diff_text.weights import weight_lines
-from archdsl.backends.diff_text.wording import Line, count, listed, printable, size_text
+from archdsl.backends.diff_text.wording import Line, count, printable, size_text
+from archdsl.diagnostics import listed
 from archdsl.dims import Size
 from archdsl.passes.differences import STATUSES, Comparison
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import re
 
-from archdsl.backends.dot.box import frame_rows, row_svg
 from archdsl.backends.dot.drawing import Drawing
 from archdsl.backends.dot.text import escape
+from archdsl.backends.dot.titles import Titles
 
 _NODE = re.compile(r'<g id="([^"]*)" class="node">\s*<title>.*?</title>(.*?)</g>', re.DOTALL)
 _FRAME = re.compile(
@@ -34,23 +34,19 @@ def finish(svg: str, drawing: Drawing) -> str:
         return f'<g id="{match[1]}" class="node" transform="translate({x:.2f} {y:.2f})">{inner}</g>'
 
     titles: list[str] = []
+    writer = Titles(svg)
 
     def head(match: re.Match[str]) -> str:
         words = frames.get(_plain(match[2]))
         if words:
-            left, top, *_ = _extent(match[1][match[1].rindex("<") :])
-            halo = _FILL.search(match[1])
-            rows = enumerate(frame_rows(words))
-            titles.append(
-                f'<g class="title" stroke="{halo[1] if halo else "none"}" stroke-width="3"'
-                f' paint-order="stroke" stroke-linejoin="round">'
-                + "".join(row_svg(row, left + 9, top + 15 + 11 * i) for i, row in rows)
-                + "</g>"
-            )
+            left, top, right, _ = _extent(match[1][match[1].rindex("<") :])
+            ground = _FILL.search(match[1])
+            fill = ground[1] if ground else "none"
+            titles.append(writer.svg(words, left, top, right, fill))
         return match[1]
 
     text = _FRAME.sub(head, _NODE.sub(fill, svg))
-    # Upon the edges that come in from above, so that these do not strike a title out.
+    # Upon the edges, for those titles that there is no room for beside them.
     closing = text.rindex("</g>")
     text = text[:closing] + "\n".join([*titles, ""]) + text[closing:]
     return _with_legend(text, drawing)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +90,30 @@ class _Writer(pickle.Pickler):
             self.index[key] = len(self.places)
             self.places.append(self.names[key])
         return self.index[key]
+
+    def reducer_override(self, value: Any) -> Any:
+        if not isinstance(value, nn.Module):
+            return NotImplemented
+        made = value.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        if len(made) != 5 or not isinstance(made[2], dict):
+            return NotImplemented
+        return (*made, _set_state)
+
+
+def _set_state(module: nn.Module, state: dict[str, Any]) -> None:
+    """What unpickling does, so that attributes are found as quickly as a constructor's.
+
+    Names as they come out of a pickle are strings of their own, to be compared letter by letter at
+    every look at an attribute, and a dictionary that is filled at once shares no keys with those
+    of other instances: a small network takes a thirtieth longer for it.
+    """
+    state = {sys.intern(name): value for name, value in state.items()}
+    for held in ("_parameters", "_buffers", "_modules"):
+        state[held] = type(state[held])((sys.intern(k), v) for k, v in state[held].items())
+    attributes = vars(module)
+    for name, value in state.items():
+        attributes[name] = value
+    module.__setstate__(state)  # type: ignore[no-untyped-call]  # untyped in torch
 
 
 class _Reader(pickle.Unpickler):

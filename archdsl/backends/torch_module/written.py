@@ -41,14 +41,16 @@ class Written:
     """What a module without its tensors is made from, once there was one."""
 
 
-def written_network(graph: Graph, *, checked: bool) -> Written:
+def written_network(graph: Graph, *, checked: bool, inplace: bool = False) -> Written:
     """The class of a graph's network, whose types are known if it is ``checked``."""
-    digest = fingerprint(graph, checked=checked)
+    content = fingerprint(graph, checked=checked)
+    digest = None if content is None else (content, inplace)
     known = _KEPT.get(digest) if digest else None
     if known is None:
         network = graph if checked else infer_shapes(graph)
         name = str(network.graph.get("name") or "network")
-        known = Written(load_source(generate(network), name), kept=digest is not None)
+        cls = load_source(generate(network, inplace=inplace), name)
+        known = Written(cls, kept=digest is not None)
         if digest:
             _KEPT.put(digest, known)
     return known
@@ -138,17 +140,17 @@ class _Shelf:
     """The networks that were asked for last."""
 
     def __init__(self) -> None:
-        self._networks: OrderedDict[bytes, Written] = OrderedDict()
+        self._networks: OrderedDict[tuple[bytes, bool], Written] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, digest: bytes) -> Written | None:
+    def get(self, digest: tuple[bytes, bool]) -> Written | None:
         with self._lock:
             known = self._networks.get(digest)
             if known is not None:
                 self._networks.move_to_end(digest)
             return known
 
-    def put(self, digest: bytes, network: Written) -> None:
+    def put(self, digest: tuple[bytes, bool], network: Written) -> None:
         with self._lock:
             self._networks[digest] = network
             if len(self._networks) > MOST_KEPT:

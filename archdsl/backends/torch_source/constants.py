@@ -10,12 +10,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import prod
 from typing import Any
 
 from archdsl.backends.torch_source.names import (
     expression,
     expression_names,
+    grouped,
+    part,
     python,
+    times,
     unique,
     value_of,
     variable,
@@ -30,6 +35,7 @@ from archdsl.backends.torch_source.plan import (
     is_inline,
 )
 from archdsl.backends.torch_source.tree import Leaf, Unit
+from archdsl.dims import Size
 from archdsl.elaborate.bounds import Budget
 from archdsl.elaborate.expressions import evaluate
 from archdsl.elaborate.values import Env, Poisoned, Stop
@@ -262,16 +268,35 @@ class ConstantSolver:
             for before in member.inputs:
                 if agree(self._size(before, -1 - which) or (), size):
                     return self.trace(before, -1 - which, depth + 1)
+        text = self._in_proportion(member, at, which, size, depth)
+        self.plan.scales |= text is not None
+        return text
+
+    def _in_proportion(
+        self, member: Leaf | Unit, at: SlotId, which: int, size: list[Any], depth: int
+    ) -> str | None:
+        """A size that is so many times an argument or what comes in, or such a part of it.
+
+        An LSTM in both directions gives ``2 * width`` features, a map of 7×7 that is flattened
+        ``width * 7 * 7``, a gated unit ``width // 2``.
+        """
+        for slot in self.by_member.get(at, ()):
+            ratio = _ratio(size, slot.values) if _sets_size(slot) else None
+            if ratio is not None and slot.id in self.texts:
+                return _scaled(self.texts[slot.id], ratio)
+        for before in member.inputs:
+            for axis in (which, -1 - which):
+                ratio = _ratio(size, self._size(before, axis) or ())
+                if ratio is not None:
+                    text = self.trace(before, axis, depth + 1)
+                    extents = type_of(self.plan.unit.graph, before).dims[1:] if axis == 0 else ()
+                    return None if text is None else _scaled(text, ratio, extents)
         return None
 
     def _own_size(self, at: SlotId, size: list[Any]) -> str | None:
         """The text of an argument that sets the size that comes out."""
         for slot in self.by_member.get(at, ()):
-            if (
-                slot.follows is None
-                and agree(slot.values, size)
-                and not slot.name.startswith("in_")
-            ):
+            if _sets_size(slot) and agree(slot.values, size):
                 return self.texts.get(slot.id)
         return None
 
@@ -296,7 +321,7 @@ class ConstantSolver:
         if not terms:
             return None
         parts = [str(constant)] if constant else []
-        parts.extend(f"{n} * {_grouped(t)}" if n > 1 else _grouped_sum(t) for t, n in terms.items())
+        parts.extend(times(n, t) if n > 1 else _grouped_sum(t) for t, n in terms.items())
         return " + ".join(parts)
 
     def _input_parameter(self, index: int, which: int, size: list[Any]) -> str | None:
@@ -418,12 +443,32 @@ def _atomic(text: str) -> str:
     return f"({text})" if " " in text else text
 
 
-def _grouped(text: str) -> str:
-    return (
-        f"({text})"
-        if any(op in text for op in (" + ", " - ", " if ", " // ", " / ", " % "))
-        else text
-    )
+def _sets_size(slot: Slot) -> bool:
+    """Whether a constant may say how large the tensor is that its call gives."""
+    return slot.follows is None and not slot.name.startswith("in_")
+
+
+def _ratio(sizes: Sequence[Any], others: Sequence[Any]) -> Fraction | None:
+    """How many times the others a row of sizes is: a whole number, or one part of it.
+
+    The others have two values at least: of one alone, every size would be some multiple.
+    """
+    pairs = {(a, b) for a, b in zip(sizes, others, strict=False) if a is not ANY and b is not ANY}
+    if len({b for _, b in pairs}) < 2 or not all(type(b) is int and b > 0 for _, b in pairs):
+        return None
+    ratios = {Fraction(a, b) for a, b in pairs}
+    ratio = ratios.pop()
+    return ratio if not ratios and 1 in (ratio.numerator, ratio.denominator) else None
+
+
+def _scaled(text: str, ratio: Fraction, extents: Sequence[Size] = ()) -> str:
+    """An expression times a ratio; what is flattened keeps its extents apart, as in 8 * 7 * 7."""
+    if ratio.denominator > 1:
+        return part(text, ratio.denominator)
+    known = [n for n in extents if isinstance(n, int) and n > 1]
+    if len(known) > 1 and prod(known) == ratio:
+        return " * ".join([grouped(text), *map(str, known)])
+    return times(ratio.numerator, text)
 
 
 def _grouped_sum(text: str) -> str:

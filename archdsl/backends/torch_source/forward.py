@@ -46,8 +46,9 @@ class Forward:
         self.unread: set[Source] = set()
         """Carried states that nothing reads."""
         self.paths: set[Source] = set()
-        self.passed_by: set[Source] = set()  # inputs, or what an optional member made of them
         """Tensors that meet two or more others in one merge."""
+        self.passed_by: set[Source] = set()
+        """What an optional member made of an input, that is the input where it is not there."""
 
     # Entry ------------------------------------------------------------------------
 
@@ -58,19 +59,13 @@ class Forward:
         members = list(self.unit.members)
         training = training_only(members, self.result)
         steps = steps_of(self.graph, members, self.unit.scope.loop)
-        for index, step in enumerate(steps):
-            following = steps[index + 1] if index + 1 < len(steps) else None
-            inside = identity_of(step) in training
-            if inside and self.depth == 0:
-                self._flush_pending()
-                self.lines.append(Line("if self.training:"))
-                self.depth = 1
-            elif not inside and self.depth:
-                self.depth = 0
-            later = len(steps) - index - 1
-            self._step(step, following, later, conditional=inside)
-        self.depth = 0
-        self._flush_at_the_end()
+        self._steps([s for s in steps if identity_of(s) not in training])
+        if self.result and self.result.training:
+            self._line("if self.training:")
+            self.depth = 1
+            self._steps([s for s in steps if identity_of(s) in training])
+            self._line(f"return {self._named(self.result.training_type, training=True)}")
+            self.depth = 0
         self.lines = roll_lines(_without_idle_deletes(self.lines))
         self._return()
         return self.lines
@@ -137,11 +132,18 @@ class Forward:
 
     # Steps ------------------------------------------------------------------------
 
-    def _step(self, step: Any, following: Any, later: int, *, conditional: bool = False) -> None:
+    def _steps(self, steps: Sequence[Any], *, in_loop: bool = False) -> None:
+        for index, step in enumerate(steps):
+            later = len(steps) - index - 1
+            following = steps[index + 1] if later else None
+            self._step(step, following, 0 if in_loop else later)
+
+    def _step(self, step: Any, following: Any, later: int) -> None:
         if isinstance(step, tuple):
-            self._flush_pending()
+            assert not self.pending, "a loop reads no call that is to stand inside the next"
             self._loop(*step)
             return
+        assert self.pending.keys() <= set(step.inputs), "the next call reads what is to stand in it"
         idle = not any(self.uses.get(s) for s in self._outputs(step))
         if idle and isinstance(step, Leaf) and step.is_function:
             self._release(step.inputs)
@@ -149,25 +151,21 @@ class Forward:
         if isinstance(step, Leaf) and step.code.call == "{self}" and not step.data.get("names"):
             self.vars[Source(step.node)] = self._module(step)
             return
-        if not self._continues(step):
-            self._flush_pending(keep=set(step.inputs))
         arguments = [self._read(s) for s in step.inputs]
-        if step.name == self.plan.optional and not isinstance(step, tuple):
+        if step.name == self.plan.optional:
             self._optional(step, arguments)
             return
         depth = max((self.pending.pop(s, ("", 0))[1] for s in step.inputs), default=0)
         text = self._call(step, arguments)
         outputs = self._outputs(step)
-        if (
-            len(text) <= LONGEST_CALL
-            and not conditional
-            and self._chains(step, following, outputs, depth)
-        ):
+        if len(text) <= LONGEST_CALL and self._chains(step, following, outputs, depth):
             self.pending[outputs[0]] = (text, depth + 1)
             self.vars[outputs[0]] = text
             self._release(step.inputs)
             return
         dead = self._release(step.inputs)
+        if isinstance(step, Leaf) and self._adds_into(step, arguments, dead, later):
+            return
         given_up = dead if later <= AT_THE_END and self._is_held(step.inputs) else ()
         names = [self._assign(s, step, given_up) if self.uses.get(s) else "_" for s in outputs]
         targets = names[0]
@@ -185,11 +183,31 @@ class Forward:
                     self._line(f"{names[index]} = {fill(after, [names[index]])}")
         self._delete(dead, names, later)
 
+    def _adds_into(self, step: Leaf, arguments: list[str], dead: list[str], later: int) -> bool:
+        """Write a sum as ``out += x`` where it may, and the variable needs no other name."""
+        output = Source(step.node)
+        places = [i for i in self._overwrites(step) if arguments[i] in dead]
+        if len(arguments) != 2 or not places or self._preferred(output, step) is not None:
+            return False
+        place = max(places)  # the second operand: what the block itself has made
+        name = arguments[place]
+        self.vars[output] = name
+        self.holder[name] = output
+        self._line(f"{name} += {arguments[1 - place]}", output)
+        self._delete(dead, [name], later)
+        return True
+
+    def _overwrites(self, step: Leaf) -> set[int]:
+        """The inputs that it may compute in, in every instance of the class."""
+        found = set(step.overwrites)
+        for members in map(self.plan.members, self.plan.units) if found else ():
+            row = zip(self.unit.members, members, strict=True)
+            other = next((there for own, there in row if own is step), None)
+            found &= set(other.overwrites) if isinstance(other, Leaf) else set()
+        return found
+
     def _optional(self, step: Leaf | Unit, arguments: list[str]) -> None:
         """A member that some instances do without: its last input passes it by there."""
-        if step.inputs[-1] in self.pending:
-            self._flush_pending()
-            arguments = [self._read(s) for s in step.inputs]
         name = arguments[-1]
         self._release(step.inputs)
         (output,) = self._outputs(step)
@@ -215,9 +233,6 @@ class Forward:
         if isinstance(step, Unit):
             return step.outputs
         return [Source(step.node, i) for i in range(len(step.data["types"]))]
-
-    def _continues(self, step: Leaf | Unit) -> bool:
-        return not self.pending or any(s in self.pending for s in step.inputs)
 
     def _chains(self, step: Leaf | Unit, following: Any, outputs: list[Source], depth: int) -> bool:
         """Whether the call is written inside the next one: a pipeline of one line, a sum's part."""
@@ -302,16 +317,6 @@ class Forward:
         if gone and later >= 2 and not self.depth:
             self._line(f"del {', '.join(dict.fromkeys(gone))}")
 
-    def _flush_pending(self, keep: set[Source] | None = None) -> None:
-        for source, (text, _) in list(self.pending.items()):
-            if keep and source in keep:
-                continue
-            del self.pending[source]
-            name = next((g for g in GENERIC if g not in self.holder), "x1")
-            self.vars[source] = name
-            self.holder[name] = source
-            self._line(f"{name} = {text}", source)
-
     def _line(self, text: str, source: Source | None = None) -> None:
         comment = ""
         if source is not None and self.shows_shapes and source in self.vars:
@@ -361,17 +366,14 @@ class Forward:
         pinned = self.pinned
         self.pinned = {*pinned, *(v for v in self.holder if v not in states and v != step)}
         outer_depth, self.depth = self.depth, self.depth + 1
-        for index, member in enumerate(body):
-            following = body[index + 1] if index + 1 < len(body) else None
-            self._step(member, following, 0)
-        self._flush_pending()
+        self._steps(body, in_loop=True)
         self._end_of_body(end, states, read, results)
         self.depth, self.pinned = outer_depth, pinned
         for name in [n for n in (results, step) if n in self.holder]:
             del self.holder[name]
         if keep_sequence and self.holder.get(sequence) == begin.inputs[0]:
             del self.holder[sequence]
-        self._finish_loop(end, carried, states, results)
+        self._finish_loop(end, states, results)
 
     def _end_of_body(self, end: Leaf, states: list[str], read: list[bool], results: str) -> None:
         given = end.inputs[1 + len(states)]
@@ -388,7 +390,7 @@ class Forward:
         self._release(self._reads(end)[1:])
         self.uses[end.inputs[0]] -= 1
 
-    def _finish_loop(self, end: Leaf, carried: int, states: list[str], results: str) -> None:
+    def _finish_loop(self, end: Leaf, states: list[str], results: str) -> None:
         for index, state in enumerate(states):
             source = Source(end.node, index + 1)
             self.vars[source] = state
@@ -408,15 +410,15 @@ class Forward:
             text = ", ".join(self._read(s) for s in self.unit.outputs)
             self._close(f"return {text}", text)
             return
-        always = [(n, self._read(s)) for n, s in self.result.always]
-        if self.result.training:
-            everything = [*always, *((n, self._read(s)) for n, s in self.result.training)]
-            self.lines.append(Line("if self.training:"))
-            self.lines.append(Line(f"return {_named(self.result.training_type, everything)}", 1))
-        if len(always) == 1:
-            self._close(f"return {always[0][1]}", always[0][1])
-        else:
-            self.lines.append(Line(f"return {_named(self.result.type_name, always)}"))
+        text = self._named(self.result.type_name, training=False)
+        self._close(f"return {text}", text)
+
+    def _named(self, type_name: str, *, training: bool) -> str:
+        """The network's outputs as one value: a tensor alone, or a named tuple of several."""
+        assert self.result is not None
+        rows = [*self.result.always, *(self.result.training if training else ())]
+        values = [self._read(source) for _, source in rows]
+        return f"{type_name}({', '.join(values)})" if len(values) > 1 else values[0]
 
     def _close(self, line: str, value: str) -> None:
         """Return the last assignment's value at once where it was only made to be returned."""
@@ -430,14 +432,6 @@ class Forward:
             self.lines[-1] = Line(f"return {last.text[len(value) + 3 :]}", 0, last.comment)
             return
         self.lines.append(Line(line))
-
-    def _flush_at_the_end(self) -> None:
-        """A call left for the next line is written, or is what is returned."""
-        self.pending.clear()
-
-
-def _named(type_name: str, values: list[tuple[str, str]]) -> str:
-    return f"{type_name}({', '.join(v for _, v in values)})"
 
 
 def _without_idle_deletes(lines: list[Line]) -> list[Line]:

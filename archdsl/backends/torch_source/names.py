@@ -147,6 +147,43 @@ def _wrap(text: str, own: float, level: float) -> str:
     return f"({text})" if own < level else text
 
 
+def grouped(text: str) -> str:
+    """An expression as a factor: in parentheses where it needs them."""
+    weaker = (" + ", " - ", " if ", " // ", " / ", " % ")
+    return f"({text})" if any(operation in text for operation in weaker) else text
+
+
+_PRODUCT = re.compile(r"\w+(\*\*\w+)?( \* \w+(\*\*\w+)?)*")
+
+
+def times(count: int, text: str) -> str:
+    """An expression so many times; ``base * 4`` twice is ``base * 8``."""
+    found = _one_number(text)
+    if found is None:
+        return f"{count} * {grouped(text)}"
+    before, number, after = found
+    return " * ".join([*before, str(count * number), *after])
+
+
+def part(text: str, count: int) -> str:
+    """One part of so many; the half of ``base * 4`` is ``base * 2``."""
+    found = _one_number(text)
+    if found is None or found[1] % count:
+        return f"{grouped(text)} // {count}"
+    before, number, after = found
+    left = [str(number // count)] if number > count else []
+    return " * ".join([*before, *left, *after])
+
+
+def _one_number(text: str) -> tuple[list[str], int, list[str]] | None:
+    """The one number among the factors of a product, and those before and behind it."""
+    factors = text.split(" * ") if _PRODUCT.fullmatch(text) else []
+    places = [i for i, factor in enumerate(factors) if factor.isdigit()]
+    if len(places) != 1 or len(factors) < 2:
+        return None
+    return factors[: places[0]], int(factors[places[0]]), factors[places[0] + 1 :]
+
+
 def value_of(text: str, names: Mapping[str, Any]) -> Any:
     """What an expression of a constructor comes to at given parameters.
 

@@ -66,7 +66,7 @@ class Parameter:
     @property
     def annotation(self) -> str:
         names = sorted(
-            {_annotation(v) for v in [*self.values, *([self.default] if self.has_default else [])]}
+            {annotation(v) for v in [*self.values, *([self.default] if self.has_default else [])]}
         )
         if names == ["float", "int"]:
             names = ["float"]
@@ -75,7 +75,7 @@ class Parameter:
         return " | ".join([*rest, *(["None"] if none else [])])
 
 
-def _annotation(value: Any) -> str:
+def annotation(value: Any) -> str:
     if isinstance(value, tuple):
         return "tuple[int, ...]"
     return "None" if value is None else type(value).__name__
@@ -100,6 +100,8 @@ class ClassPlan:
     """The member that some instances do without, such as the ``downsample`` of a residual."""
     switch: str = ""
     """The parameter that says whether the optional member is there."""
+    scales: bool = False
+    """Whether a size of it was found to be in proportion to another."""
     shape: Any = None
     bypassed: dict[Any, str] = field(default_factory=dict)
 

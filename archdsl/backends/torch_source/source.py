@@ -20,7 +20,13 @@ from archdsl.backends.torch_source.names import (
     unique,
     variable,
 )
-from archdsl.backends.torch_source.plan import ClassPlan, Parameter, SlotId, is_inline
+from archdsl.backends.torch_source.plan import (
+    ClassPlan,
+    Parameter,
+    SlotId,
+    annotation,
+    is_inline,
+)
 from archdsl.backends.torch_source.rolling import roll_members
 from archdsl.backends.torch_source.steps import Result
 from archdsl.backends.torch_source.tree import Leaf, Unit, build_tree
@@ -38,16 +44,19 @@ class Generated:
     class_name: str
 
 
-def generate(graph: Graph) -> Generated:
-    """The PyTorch source of a checked graph, that needs torch alone."""
+def generate(graph: Graph, *, inplace: bool = False) -> Generated:
+    """The PyTorch source of a checked graph, that needs torch alone.
+
+    With ``inplace``, activations write over what nobody else reads.
+    """
     with collection_paused():
-        return _Writer(graph).write()
+        return _Writer(graph, inplace=inplace).write()
 
 
 class _Writer:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, *, inplace: bool) -> None:
         self.graph = graph
-        self.root = build_tree(graph)
+        self.root = build_tree(graph, inplace=inplace)
         self.helpers: dict[str, str] = {}
         self.imports: set[str] = set()
         self.taken: set[str] = set(TAKEN)
@@ -56,7 +65,7 @@ class _Writer:
             self.imports.update(leaf.code.imports)
         self.taken.update(self.helpers)
         self.wrappers: dict[Any, str] = {}
-        roots, varied = comparable_roots(graph, self.root)
+        roots, varied = comparable_roots(graph, self.root, inplace=inplace)
         planned = plan_classes(roots, self.taken, varied)
         assert planned is not None, "what was compared once compares again"
         self.plans, self.by_scope = planned
@@ -137,7 +146,7 @@ class _Writer:
         if doc:
             lines.extend(doc)
             lines.append("")
-        constructor = self._constructor(plan, keyed)
+        constructor = self._constructor(plan)
         lines.extend(constructor)
         if not plan.sequential:
             if constructor:
@@ -152,7 +161,7 @@ class _Writer:
             if isinstance(m, Unit) or m.code.module is not None
         )
 
-    def _constructor(self, plan: ClassPlan, keyed: bool) -> list[str]:
+    def _constructor(self, plan: ClassPlan) -> list[str]:
         members = [(i, m) for i, m in enumerate(plan.unit.members) if _has_module(m)]
         lines = lay_out(f"def __init__({self._signature(plan.parameters)}) -> None:", 4)
         local = [
@@ -310,7 +319,8 @@ class _Writer:
 
     def _wrapper(self, plan: ClassPlan, leaf: Leaf, at: SlotId) -> str:
         """A function that stands in a sequence, as a call of a small module made for it."""
-        key = (leaf.op.name, leaf.code.call, tuple(leaf.code.constants))
+        kinds = tuple((name, annotation(value)) for name, value in leaf.code.constants.items())
+        key = (leaf.op.name, leaf.code.call, kinds)
         name = self.wrappers.get(key)
         if name is None:
             name = unique(class_name(leaf.op.name), self.taken)
@@ -323,14 +333,14 @@ class _Writer:
         for (op_name, call, constants), name in self.wrappers.items():
             lines = [f"class {name}(nn.Module):", f'    """{op_name} as a module."""', ""]
             if constants:
-                names = ", ".join(f"{c}" for c in constants)
-                lines.append(f"    def __init__(self, {names}) -> None:")
+                declared = ", ".join(f"{c}: {kind}" for c, kind in constants)
+                lines.append(f"    def __init__(self, {declared}) -> None:")
                 lines.append("        super().__init__()")
-                lines.extend(f"        self.{c} = {c}" for c in constants)
+                lines.extend(f"        self.{c} = {c}" for c, _ in constants)
                 lines.append("")
             lines.append("    def forward(self, x: Tensor) -> Tensor:")
             text = call.replace("{0}", "x")
-            for constant in constants:
+            for constant, _ in constants:
                 text = text.replace(f"{{{constant}}}", f"self.{constant}")
             lines.extend(lay_out(f"return {text}", 8))
             result.append("\n".join(lines))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,8 @@ from archdsl.graph import (
     type_of,
 )
 from archdsl.ops.op import Op, Tensor
-from archdsl.ops.torch_text import Code
+from archdsl.ops.torch_text import Code, keyword
+from archdsl.passes.in_place import overwriting
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Leaf:
     name: str
     """Its attribute in the class, such as ``conv1``; a function has it for errors alone."""
     data: dict[str, Any]
+    overwrites: tuple[int, ...] = ()
+    """The places of the inputs that it is to compute in."""
 
     @property
     def labelled(self) -> bool:
@@ -77,15 +80,18 @@ class Unit:
                 yield from member.leaves()
 
 
-def build_tree(graph: Graph, variant: int = 0) -> Unit:
+def build_tree(graph: Graph, variant: int = 0, *, inplace: bool = False) -> Unit:
     """The network as a tree of its module calls. The graph's types must be known."""
-    return _Builder(graph, variant).build()
+    return _Builder(graph, variant, overwriting(graph) if inplace else {}).build()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, variant: int) -> None:
+    def __init__(
+        self, graph: Graph, variant: int, overwriting: Mapping[str, tuple[int, ...]]
+    ) -> None:
         self.graph = graph
         self.variant = variant
+        self.overwriting = overwriting
         self.scopes = scopes(graph)
         self.alive = live_nodes(graph)
         self.index = {node: i for i, node in enumerate(graph)}
@@ -153,7 +159,7 @@ class _Builder:
             chain = self.chains[node]
             key = f"scope {chain[depth]}" if len(chain) > depth else f"node {node}"
             items.setdefault(key, []).append(node)
-        for key in self._sorted(scope, items, inside):
+        for key in self._sorted(items, inside):
             kind, _, name = key.partition(" ")
             if kind == "scope":
                 unit.members.append(self._unit(name, members, depth + 1))
@@ -169,7 +175,7 @@ class _Builder:
             ]
         return unit
 
-    def _sorted(self, scope: str, items: dict[str, list[str]], inside: set[str]) -> Iterable[str]:
+    def _sorted(self, items: dict[str, list[str]], inside: set[str]) -> Iterable[str]:
         """The members of a module call, producers before consumers, else in the graph's order."""
         if len(items) < 2:
             return list(items)
@@ -215,6 +221,9 @@ class _Builder:
         code = op.code(types, outputs) if not _is_loop(op) else Code(call="")
         if code.function and not data.get("labelled") and not scope.numbered:
             code = replace(code, call=code.function, module=None, function="")
+        if node in self.overwriting and code.module is not None:
+            arguments = (*code.module.arguments, keyword("inplace", True))
+            code = replace(code, module=replace(code.module, arguments=arguments))
         path = data.get("path") or node
         name = (
             path[len(scope.path) + 1 :]
@@ -227,7 +236,7 @@ class _Builder:
                 node,
                 f"the module path {path} lies outside its scope {scope.path or 'the network'}",
             )
-        return Leaf(node, op, code, feeds, name, data)
+        return Leaf(node, op, code, feeds, name, data, self.overwriting.get(node, ()))
 
     def _ends(self, unit: Unit, nodes: list[str], inside: set[str]) -> None:
         seen: set[Source] = set()

@@ -8,7 +8,7 @@ the class takes it: ``def __init__(self, classes: int = 1000)``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from archdsl.backends.torch_source.classes import plan_classes
@@ -18,25 +18,55 @@ from archdsl.graph import Graph
 
 MOST_NODES = 20_000  # beyond, building again would cost more than it gives
 MOST_PARAMETERS = 8
+STEPS = (1, 2, 4, 8)
+"""How far off to look for a third value, where sizes in proportion make two too few.
+
+What is rounded to multiples, as in ``4 * (width // 4)``, doubles as ``width`` itself does.
+"""
 
 
-def comparable_roots(graph: Graph, root: Unit) -> tuple[list[Unit], frozenset[str]]:
+def comparable_roots(
+    graph: Graph, root: Unit, *, inplace: bool = False
+) -> tuple[list[Unit], frozenset[str]]:
     """The network and its variants, and the parameters in which they differ."""
     roots, varied = [root], frozenset[str]()
     vary = graph.graph.get("vary")
     if vary is None or len(graph) > MOST_NODES:
         return roots, varied
     for name in _candidates(graph):
-        for value in _other_values(graph.graph["parameters"][name]):
-            other = vary(name, value)
-            if other is None:
-                continue
-            variant = build_tree(other, len(roots))
-            if plan_classes([*roots, variant], set(), varied | {name}) is not None:
-                roots.append(variant)
-                varied |= {name}
-                break
+        own = graph.graph["parameters"][name]
+        found = _varied_in(name, own, roots, varied | {name}, vary, inplace=inplace)
+        if found is not None:
+            roots, varied = found, varied | {name}
     return roots, varied
+
+
+def _varied_in(
+    name: str,
+    own: Any,
+    roots: list[Unit],
+    varied: frozenset[str],
+    vary: Callable[..., Any],
+    *,
+    inplace: bool,
+) -> list[Unit] | None:
+    """The roots with those at other values of a parameter, where its class can take them."""
+    for value in _other_values(own):
+        other = vary(name, value)
+        if other is None:
+            continue
+        more = [*roots, build_tree(other, len(roots), inplace=inplace)]
+        planned = plan_classes(more, set(), varied)
+        if planned is None:
+            continue
+        if not any(plan.scales for plan in planned[0]):
+            return more
+        near = (own + step for step in STEPS if own + step != value)
+        third = next(filter(None, (vary(name, n) for n in near)), None)
+        if third is not None:
+            more.append(build_tree(third, len(more), inplace=inplace))
+        return more if plan_classes(more, set(), varied) is not None else None
+    return None
 
 
 def _candidates(graph: Graph) -> list[str]:

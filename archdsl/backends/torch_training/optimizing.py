@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archdsl.backends.torch_training.names import quoted
 from archdsl.backends.torch_training.parameters import Groups, Parameters
@@ -72,7 +73,7 @@ def _schedule(recipe: Recipe, needs: Needs) -> list[str]:
     if not stages:
         return []
     by_step = any(s.value.by_step or not float(s.value.warmup).is_integer() for s in stages)
-    ends = [*[stage.start for stage in stages[1:]], recipe.epochs]
+    ends = [*[stage.start for stage in stages[1:]], None]  # the last stage goes on to the end
     steps = "steps" if by_step else ""
     better = recipe.better(recipe.watched)
     phases = [
@@ -83,15 +84,22 @@ def _schedule(recipe: Recipe, needs: Needs) -> list[str]:
     alone = ""
     if len(phases) == 1 and not schedule.warmup and not (recipe.layer_lr and _has_lowest(schedule)):
         alone = schedule.scheduler(phase)
-    lines = []
-    if by_step:
-        lines.append("steps = self.trainer.estimated_stepping_batches // self.trainer.max_epochs")
     if alone:
-        lines.append(f"scheduler = torch.optim.lr_scheduler.{alone}")
+        lines = [f"scheduler = torch.optim.lr_scheduler.{alone}"]
     else:
-        lines += _share(phases, needs)
+        lines = _share(phases, needs)
         lines.append("scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)")
-    return [*lines, *_told(recipe, schedule, by_step=by_step)]
+    length = _length(by_step=by_step, used=bool(re.search(r"\bepochs\b", "\n".join(lines))))
+    return [*length, *lines, *_told(recipe, schedule, by_step=by_step)]
+
+
+def _length(*, by_step: bool, used: bool) -> list[str]:
+    """How long the run is: asked of its trainer, as another may make it of another length."""
+    epochs = "epochs" if used else "self.trainer.max_epochs"
+    lines = ["epochs = self.trainer.max_epochs"] if used else []
+    if by_step:
+        lines.append(f"steps = self.trainer.estimated_stepping_batches // {epochs}")
+    return lines
 
 
 def _has_lowest(schedule: Schedule) -> bool:
@@ -134,10 +142,11 @@ def _phase(schedule: Schedule, phase: Phase, needs: Needs) -> Iterator[tuple[str
         length = phase.ticks(schedule.warmup)
         passed = phase.time.removeprefix("(").removesuffix(")")
         over = f"{int(length) + 1}" if length.isdigit() else f"({length} + 1)"
-        yield phase.ticks(min(start, phase.end)), f"({passed} + 1) / {over}"
-    if start >= phase.end:  # the warm-up fills it
+        until = start if phase.end is None else min(start, phase.end)
+        yield phase.ticks(until), f"({passed} + 1) / {over}"
+    if phase.end is not None and start >= phase.end:  # the warm-up fills it
         return
-    code = schedule.share(Phase(start, phase.end, phase.steps, phase.lr))
+    code = schedule.share(replace(phase, start=start))
     needs.imports.update(code.imports)
     needs.helpers.update(code.helpers)
-    yield phase.ticks(phase.end), code.call
+    yield "" if phase.end is None else phase.ticks(phase.end), code.call

@@ -57,7 +57,8 @@ class BestWeights(L.pytorch.callbacks.ModelCheckpoint):
 
 def generate_script(recipe: Recipe, network: Generated) -> str:
     """The script's text. It needs torch, lightning, and kornia where images are augmented."""
-    training = generate_training(recipe, network.class_name)
+    own = recipe if _averages(recipe) else recipe.replace(average=None)
+    training = generate_training(own, network.class_name)
     head, body = _parted(network.text)
     title, lines = head
     imports = {
@@ -185,8 +186,13 @@ def _main(recipe: Recipe, class_name: str) -> str:
 
 def _has_best(recipe: Recipe) -> bool:
     """Whether the run gives the weights of its best epoch, as somebody has said what best is."""
-    average = recipe.average is None or isinstance(recipe.average, EMA)
-    return average and (recipe.early_stopping is not None or recipe.monitor is not None)
+    best = recipe.early_stopping is not None or recipe.monitor is not None
+    return best and (recipe.average is None or _averages(recipe))
+
+
+def _averages(recipe: Recipe) -> bool:
+    """Whether the script takes the recipe's average of weights; another holds no rate, either."""
+    return isinstance(recipe.average, EMA)
 
 
 def _callbacks(recipe: Recipe) -> list[str]:
@@ -211,7 +217,7 @@ def _left_out(recipe: Recipe) -> list[str]:
     asked = {
         "data": recipe.data,
         "split": recipe.split if recipe.split != Recipe.split else None,
-        "average": None if isinstance(recipe.average, EMA) else recipe.average,
+        "average": None if _averages(recipe) else recipe.average,
         "ensemble": recipe.ensemble,
         "folds": recipe.folds,
         "normalize": None if recipe.normalize == "none" else recipe.normalize,

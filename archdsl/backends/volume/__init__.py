@@ -34,4 +34,4 @@ def draw_volume(
     trunk = find_trunk(graph)
     values = drawn_sizes(graph, sizes or {})
     row = gather(graph, trunk, values)
-    return write_svg(graph, row, arrange(row), values, trunk.left_out, PALETTES[theme])
+    return write_svg(graph, row, arrange(row), values, trunk, PALETTES[theme])

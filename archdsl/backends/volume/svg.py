@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 from archdsl.backends.volume.layout import SIZES, Box, Layout, Line, Path
 from archdsl.backends.volume.palette import Palette, Tint, group_of
 from archdsl.backends.volume.slabs import Row, Slab
 from archdsl.backends.volume.text import shorten, text_width
+from archdsl.backends.volume.trunk import Trunk
 from archdsl.graph import Graph
 
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
@@ -25,12 +26,12 @@ def write_svg(
     row: Row,
     layout: Layout,
     sizes: Mapping[str, int],
-    left_out: Sequence[str],
+    trunk: Trunk,
     palette: Palette,
 ) -> str:
     """The document: boxes, arrows, texts, and a legend of what was drawn."""
     left, top, right, bottom = layout.bounds()
-    entries = list(_entries(graph, row, sizes, left_out))
+    entries = list(_entries(graph, row, sizes, trunk))
     needed = max((_entry_width(text, swatch) for swatch, text in entries), default=0.0)
     width = max(right - left, needed, _LEAST_WIDTH)
     left -= (width - (right - left)) / 2
@@ -149,7 +150,7 @@ def _line(line: Line, palette: Palette) -> str:
 
 
 def _entries(
-    graph: Graph, row: Row, sizes: Mapping[str, int], left_out: Sequence[str]
+    graph: Graph, row: Row, sizes: Mapping[str, int], trunk: Trunk
 ) -> Iterator[tuple[str, str]]:
     """Every entry: its swatch (a family's word, ``"skip"``, ``"dashed"`` or none) and its text."""
     used = dict.fromkeys(group_of(slab.family) for slab in row.slabs)
@@ -162,9 +163,13 @@ def _entries(
     if sizes:
         at = ", ".join(f"{name} = {size}" for name, size in sizes.items())
         yield "", shorten(f"drawn at {at}", _LONGEST_NOTE)
-    missing = [node for node in left_out if graph.nodes[node]["op"] != "output"]
-    if missing:
-        yield "", f"not drawn: {len(missing)} layers that lead to other outputs"
+    for nodes, why in (
+        (trunk.left_out, "that lead to other outputs"),
+        (trunk.in_training, "of training alone"),
+    ):
+        missing = sum(graph.nodes[node]["op"] != "output" for node in nodes)
+        if missing:
+            yield "", f"not drawn: {missing} layer{'s' * (missing > 1)} {why}"
 
 
 def _entry_width(text: str, swatch: str) -> float:

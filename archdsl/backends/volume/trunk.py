@@ -50,11 +50,16 @@ class Skip:
 
 @dataclass(frozen=True)
 class Trunk:
-    """The row and its skips; ``left_out`` are the nodes that lead to other outputs alone."""
+    """The row and its skips, and which nodes are in neither.
+
+    ``left_out`` are those that lead to other outputs alone, ``in_training`` those that run in
+    training alone.
+    """
 
     steps: tuple[Step, ...]
     skips: tuple[Skip, ...]
     left_out: tuple[str, ...]
+    in_training: tuple[str, ...]
 
 
 def is_layer(graph: Graph, node: str) -> bool:
@@ -95,6 +100,7 @@ def find_trunk(graph: Graph) -> Trunk:
         ),
         tuple(walk.skips),
         tuple(n for n in order if n not in drawn),
+        tuple(sorted(live_nodes(graph) - set(order))),
     )
 
 

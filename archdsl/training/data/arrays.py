@@ -16,7 +16,7 @@ from torch import Tensor
 from archdsl.diagnostics import ArchError, suggest
 from archdsl.techniques.data import Npz
 from archdsl.training.data.places import find_file
-from archdsl.training.data.request import Request, bad_data, listed, mismatch
+from archdsl.training.data.request import Request, bad_data, described, listed, mismatch
 from archdsl.training.data.samples import InMemory, Parts, Samples
 
 LARGEST = 2**36  # bytes once unpacked; what says that it is more is no data for one machine
@@ -113,7 +113,7 @@ def _chosen(
             near = suggest(given[index] if given else name, archive.names)
             called = f"{array}" if given or array == name else f"{name}, nor {array}"
             raise mismatch(
-                f"{archive.file} has no array {called}, for the {what} {name}",
+                f"{archive.file} has no array {called}, for {described(what, name)}",
                 notes=[f"its arrays are {listed(archive.names)}"],
                 help=f"did you mean {near}?" if near else f'say which: {what}s = "…"',
             )

@@ -3,22 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from archdsl.diagnostics import ArchError
 from archdsl.dims import Size, show_shape
 from archdsl.ops.op import Tensor as Type
+from archdsl.recipes.demands import Indices
 from archdsl.training.data.request import Request, bad_data, listed, mismatch
 from archdsl.training.data.samples import Columns, InMemory, OneByOne, Samples, Store
+from archdsl.training.data.sizes import need_sizes
 from archdsl.training.data.targets import fit_target
-from archdsl.training.data.values import Adapter, Bound, Then, as_type, reshaping
+from archdsl.training.data.values import Adapter, Bound, LookedUp, Then, as_type, reshaping
 
 
 def fit(samples: Samples, request: Request) -> Samples:
     """The same samples as the network takes them; ArchError, ``data-mismatch``, where it cannot."""
-    return replace(samples, store=adapted(samples.store, *adapters(samples, request)))
+    fitting = Fitting(samples, request)
+    inputs, targets = fitting(*_first(samples))
+    if isinstance(samples.store, InMemory):
+        return replace(samples, store=InMemory(inputs, targets))
+    return replace(samples, store=OneByOne(len(samples.store), Fitted(fitting)))
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Makes the network's inputs and the loss's targets of batches of the samples' columns.
+
+    Shapes may change from batch to batch: what has not been seen before is looked at anew.
+    """
+
+    samples: Samples
+    request: Request
+    _known: dict[tuple[torch.Size, ...], tuple[list[Adapter], list[Adapter]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def __call__(self, inputs: Columns, targets: Columns) -> tuple[Columns, Columns]:
+        """A batch fitted; ArchError for one that the network cannot take."""
+        shapes = tuple(column.shape[1:] for column in (*inputs, *targets))
+        if shapes not in self._known:
+            batch = replace(self.samples, store=InMemory(inputs, targets))
+            self._known[shapes] = adapters(batch, self.request)
+        into_inputs, into_targets = self._known[shapes]
+        return _of_all(inputs, into_inputs), _of_all(targets, into_targets)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Reads a sample and fits it."""
+
+    fitting: Fitting
+
+    def __call__(self, index: int) -> tuple[Columns, Columns]:
+        sample = self.fitting.samples.store.sample(index)
+        inputs, targets = (tuple(column.unsqueeze(0) for column in part) for part in sample)
+        try:
+            inputs, targets = self.fitting(inputs, targets)
+        except ArchError as error:
+            raise noted(error, f"in sample {index}") from None
+        return tuple(x[0] for x in inputs), tuple(y[0] for y in targets)
+
+
+def noted(error: ArchError, note: str) -> ArchError:
+    """The same error, with a note of where in the data it is."""
+    return ArchError([replace(d, notes=(*d.notes, note)) for d in error.diagnostics])
 
 
 def adapters(samples: Samples, request: Request) -> tuple[list[Adapter], list[Adapter]]:
@@ -27,9 +78,10 @@ def adapters(samples: Samples, request: Request) -> tuple[list[Adapter], list[Ad
     _need_as_many(samples, inputs, targets, request)
     bound: Bound = {}
     into_inputs = [
-        fit_input(name, type, x, samples, bound)
+        fit_input(name, type, x, samples, bound, request.demands.indices.get(name))
         for (name, type), x in zip(request.inputs.items(), inputs, strict=True)
     ]
+    need_sizes(bound, request, samples)
     classes = samples.classes or ((),) * len(targets)
     into_targets = [
         fit_target(name, wanted, y, named, samples.shown, bound)
@@ -70,7 +122,9 @@ def _counted(names: Mapping[str, object], what: str) -> str:
     return f"{len(names)} {what}{several}" + (f" ({listed(names)})" if names else "")
 
 
-def fit_input(name: str, type: Type, batch: Tensor, samples: Samples, bound: Bound) -> Adapter:
+def fit_input(
+    name: str, type: Type, batch: Tensor, samples: Samples, bound: Bound, indices: Indices | None
+) -> Adapter:
     """How a column becomes the network's input."""
     dims = tuple(batch.shape[1:])
     reshape = reshaping(dims, type.dims, bound)
@@ -81,6 +135,8 @@ def fit_input(name: str, type: Type, batch: Tensor, samples: Samples, bound: Bou
             help=own or _flat(dims, type.dims),
         )
     convert = as_type(batch, type.dtype, f"the network's input {name} is {type}", samples.shown)
+    if indices is not None:
+        convert = Then(convert, LookedUp(name, indices, samples.shown))
     return Then(convert, reshape)
 
 
@@ -112,7 +168,8 @@ def adapted(store: Store, into_inputs: Sequence[Adapter], into_targets: Sequence
     """The samples as the adapters make them: at once in memory, else as they are read."""
     if not isinstance(store, InMemory):
         return OneByOne(len(store), Adapted(store, into_inputs, into_targets))
-    return InMemory(
-        tuple(f(x) for f, x in zip(into_inputs, store.inputs, strict=True)),
-        tuple(f(y) for f, y in zip(into_targets, store.targets, strict=True)),
-    )
+    return InMemory(_of_all(store.inputs, into_inputs), _of_all(store.targets, into_targets))
+
+
+def _of_all(columns: Columns, adapters: Sequence[Adapter]) -> Columns:
+    return tuple(f(column) for f, column in zip(adapters, columns, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -12,14 +12,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, TensorDataset
 
+from archdsl.diagnostics import suggest
 from archdsl.training.data.arrays import as_tensor, labels, need_alike
-from archdsl.training.data.request import Request, bad_data, mismatch
+from archdsl.training.data.request import Request, bad_data, described, listed, mismatch
 from archdsl.training.data.samples import Columns, InMemory, OneByOne, Parts, Samples
 
 _TAKEN = (
-    "tensors or arrays (x, y), a Dataset, a DataLoader, (training, validation) or (training,"
-    " validation, test) of one of these two, or a LightningDataModule"
+    "tensors or arrays (x, y), a dict of them by name, a Dataset, a DataLoader, (training,"
+    " validation) or (training, validation, test) of one of these two, or a LightningDataModule"
 )
+_PAIR = "give (x, y)"
 
 
 def loaders_in(source: object) -> list[Iterable[Any]] | None:
@@ -34,7 +36,7 @@ def loaders_in(source: object) -> list[Iterable[Any]] | None:
 def open_given(source: object, request: Request) -> Samples:
     """Samples of tensors, arrays or Datasets."""
     if isinstance(source, Mapping):
-        raise _not_data(source)
+        return _of_names(source, request)
     if _is_dataset(source):
         return _of_dataset(source, request)
     if isinstance(source, (tuple, list)) and source and all(_is_dataset(p) for p in source):
@@ -56,32 +58,81 @@ def _is_dataset(value: object) -> TypeGuard[Dataset[Any]]:
 
 
 def _of_tensors(source: object, request: Request) -> Samples:
-    """``(x, y)``, each one tensor or a tuple of several; ``x`` alone, where no target is needed."""
+    """``(x, y)``, each a tensor, several, or a dict; ``x`` alone, where no target is needed."""
     if _is_array(source):
         x, y = source, None
     elif isinstance(source, (tuple, list)) and len(source) == 2:
         x, y = source
     else:
         raise _not_data(source)
-    inputs = _columns(x, "x", len(request.inputs))
-    targets = _columns(y, "y", len(request.targets)) if request.targets and y is not None else ()
     if request.targets and y is None:
-        raise mismatch(
-            f"the loss needs the target {next(iter(request.targets))}, and the data is x alone",
-            help="give (x, y)",
-        )
-    names = [*(f"x{i}" for i in range(len(inputs))), *(f"y{i}" for i in range(len(targets)))]
-    need_alike(dict(zip(names, (*inputs, *targets), strict=True)), "the data")
+        raise mismatch(f"the loss needs {_wanted(request)}, and the data is x alone", help=_PAIR)
+    inputs = _columns(x, "x", request.inputs)
+    return _in_memory(inputs, _columns(y, "y", request.targets) if request.targets else (), request)
+
+
+def _wanted(request: Request) -> str:
+    """The targets of the loss, as a message calls them."""
+    if len(request.targets) > 1:
+        return f"the targets {listed(request.targets)}"
+    return "a target" if "target" in request.targets else described("target", *request.targets)
+
+
+def _in_memory(inputs: Columns, targets: Columns, request: Request) -> Samples:
+    columns = {
+        **_named(inputs, request.inputs, "x"),
+        **_named(targets, request.targets, "y"),
+    }
+    need_alike(columns, "the data")
     store = InMemory(inputs, targets)
     return Samples("the data", store, strata=labels(store))
+
+
+def _named(columns: Columns, names: Collection[str], called: str) -> dict[str, Tensor]:
+    """Columns by the names that the network and the loss have for them; else as they were given."""
+    if len(columns) == len(names):
+        return dict(zip(names, columns, strict=True))
+    return {f"{called}{i}": column for i, column in enumerate(columns)}
+
+
+def _of_names(source: Mapping[Any, object], request: Request) -> Samples:
+    """Arrays by the names of inputs and targets, or ``x`` and ``y`` where there is one of each."""
+    inputs = _by_name(source, request.inputs, "x", "input")
+    return _in_memory(inputs, _by_name(source, request.targets, "y", "target"), request)
+
+
+def _by_name(
+    source: Mapping[Any, object], names: Collection[str], usual: str, what: str
+) -> Columns:
+    return tuple(
+        _column(source[_key(source, name, usual if len(names) == 1 else name, what)], name)
+        for name in names
+    )
+
+
+def _key(source: Mapping[Any, object], name: str, usual: str, what: str) -> str:
+    """Under what a mapping has an input or a target."""
+    found = next((key for key in (name, usual) if key in source), None)
+    if found is None:
+        called = name if usual == name else f"{name}, nor {usual}"
+        known = [str(key) for key in source]
+        near = suggest(name, known)
+        raise mismatch(
+            f"the data has no {called}, for {described(what, name)}",
+            notes=(f"it has {listed(known)}" if known else "it is empty",),
+            help=f"did you mean {near}?" if near else "",
+        )
+    return found
 
 
 def _is_array(value: object) -> bool:
     return isinstance(value, (Tensor, np.ndarray))
 
 
-def _columns(value: object, name: str, count: int) -> Columns:
-    several = isinstance(value, (tuple, list)) and count > 1
+def _columns(value: object, name: str, names: Collection[str]) -> Columns:
+    if isinstance(value, Mapping):
+        return _by_name(value, names, name, "target" if name == "y" else "input")
+    several = isinstance(value, (tuple, list)) and len(names) > 1
     items: Sequence[object] = list(value) if several and isinstance(value, Sequence) else [value]
     return tuple(_column(item, name) for item in items)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -13,11 +14,10 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDa
 
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.training.data.batches import EpochBatches, InMemoryLoader
-from archdsl.training.data.fitting import adapters
+from archdsl.training.data.fitting import Fitting, noted
 from archdsl.training.data.given import batch_columns
 from archdsl.training.data.request import Request, mismatch
 from archdsl.training.data.samples import Batch, Columns, InMemory, Samples, Store, packed, stacked
-from archdsl.training.data.values import Adapter
 
 Loader: TypeAlias = Iterable[Batch]
 
@@ -113,13 +113,13 @@ def loader(store: Store, batches: EpochBatches, workers: int) -> Loader:
 
 
 class FittedLoader:
-    """A person's own loader, its batches fitted to the network as the first one asks for it."""
+    """A person's own loader, its batches fitted to the network."""
 
     def __init__(self, loader: Iterable[Any], request: Request) -> None:
         if isinstance(loader, IterableDataset):
             loader = DataLoader(loader, batch_size=request.settings.batch_size)
         self.loader, self.request = loader, request
-        self._adapters: tuple[Sequence[Adapter], Sequence[Adapter]] | None = None
+        self._fitting = Fitting(Samples("the DataLoader", InMemory((), ())), request)
         self._look_ahead()
 
     @property
@@ -136,7 +136,7 @@ class FittedLoader:
         return len(self.loader)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Batch]:
-        return map(self._fit, self.loader)
+        return itertools.starmap(self._nth, enumerate(self.loader))
 
     def _look_ahead(self) -> None:
         """Say what does not fit before anything runs, where a sample can be had without loss."""
@@ -147,16 +147,17 @@ class FittedLoader:
             with torch.random.fork_rng(devices=[]):
                 self._fit(self.loader.collate_fn([data[0]]))
 
+    def _nth(self, number: int, batch: object) -> Batch:
+        try:
+            return self._fit(batch)
+        except ArchError as error:
+            raise noted(error, f"in its batch {number}") from None
+
     def _fit(self, batch: object) -> Batch:
-        inputs, targets = batch_columns(batch, len(self.request.inputs), len(self.request.targets))
-        if self._adapters is None:
-            shown = "the DataLoader"
-            self._adapters = adapters(Samples(shown, InMemory(inputs, targets)), self.request)
-        into_inputs, into_targets = self._adapters
-        return (
-            packed(tuple(f(x) for f, x in zip(into_inputs, inputs, strict=True))),
-            packed(tuple(f(y) for f, y in zip(into_targets, targets, strict=True))),
+        inputs, targets = self._fitting(
+            *batch_columns(batch, len(self.request.inputs), len(self.request.targets))
         )
+        return packed(inputs), packed(targets)
 
     def need_shared(self, world: int) -> None:
         """Each of several processes must get its own part of the data."""

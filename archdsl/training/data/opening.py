@@ -11,6 +11,7 @@ from lightning.pytorch import LightningDataModule
 
 from archdsl.diagnostics import Diagnostic
 from archdsl.ops.op import Tensor as Type
+from archdsl.recipes.demands import Demands
 from archdsl.techniques import data as sources
 from archdsl.techniques.data import DataSettings
 from archdsl.techniques.losses import Wanted
@@ -67,6 +68,7 @@ def open_data(
     scale: Mapping[str, Scale] | None = None,
     target_scale: Mapping[str, Scale] | None = None,
     columns: tuple[str, ...] = (),
+    demands: Demands | None = None,
 ) -> Data:
     """Data for a network with these inputs and a loss with these targets.
 
@@ -74,11 +76,14 @@ def open_data(
     ``(x, y)``, a Dataset, DataLoaders, a pair or triple of either (training, validation, test),
     or a LightningDataModule, which is passed through. Paths are relative to ``root``, and with
     ``inside`` must stay there. ``classes``, the scales and the ``columns`` of a table are those
-    of a network that is trained already; else they are learnt from the training part. Raises
-    ArchError.
+    of a network that is trained already; else they are learnt from the training part. ``demands``
+    are what the network asks of its inputs beyond their types. Raises ArchError.
     """
     used = DataSettings() if settings is None else settings
-    request = Request(inputs, targets, used, root, inside, classes or {}, columns=columns)
+    asked = demands or Demands()
+    request = Request(
+        inputs, targets, used, root, inside, classes or {}, columns=columns, demands=asked
+    )
     if isinstance(source, LightningDataModule):
         _served_as_it_is("a LightningDataModule", used)
         return Data("the LightningDataModule", used, ready=source)
@@ -117,11 +122,20 @@ def open_inputs(
     scale: Mapping[str, Scale] | None = None,
     classes: Mapping[str, tuple[str, ...]] | None = None,
     columns: tuple[str, ...] = (),
+    demands: Demands | None = None,
 ) -> Data:
     """All samples of a source, in order and without targets, as the test part: to predict."""
     used = DataSettings() if settings is None else settings
     request = Request(
-        inputs, {}, used, root, inside, classes or {}, prediction=True, columns=columns
+        inputs,
+        {},
+        used,
+        root,
+        inside,
+        classes or {},
+        prediction=True,
+        columns=columns,
+        demands=demands or Demands(),
     )
     if isinstance(source, LightningDataModule):
         return Data("the LightningDataModule", used, ready=source)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from archdsl.diagnostics import ArchError, Diagnostic, Span
 from archdsl.ops.op import Tensor as Type
+from archdsl.recipes.demands import Demands
 from archdsl.techniques.data import DataSettings
 from archdsl.techniques.losses import Wanted
 
@@ -18,10 +19,10 @@ _LONGEST_LIST = 8  # names in a message
 class Request:
     """What data is opened for.
 
-    ``classes`` are the names of classes that a trained network knows already, by target, and
-    ``columns`` those of the table's columns that it takes;
-    ``inside`` holds files to the folder ``root``. For a ``prediction`` no targets are needed,
-    and those that a file has are left alone.
+    ``demands`` are what the network asks of its inputs beyond their types. ``classes`` are the
+    names of classes that a trained network knows already, by target, and ``columns`` those of
+    the table's columns that it takes; ``inside`` holds files to the folder ``root``. For a
+    ``prediction`` no targets are needed, and those that a file has are left alone.
     """
 
     inputs: Mapping[str, Type]
@@ -32,6 +33,7 @@ class Request:
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prediction: bool = False
     columns: tuple[str, ...] = ()
+    demands: Demands = field(default_factory=Demands)
 
     def one_input(self, shown: str) -> str:
         """The network's input, where data gives but one."""
@@ -78,6 +80,11 @@ def bad_data(
 ) -> ArchError:
     """Data that no network could learn from, as it stands."""
     return ArchError([Diagnostic("bad-data", message, span, text, notes=tuple(notes), help=help)])
+
+
+def described(what: str, name: str) -> str:
+    """An input or a target by its name; one that is called just that, by it alone."""
+    return f"the {what}" if name == what else f"the {what} {name}"
 
 
 def listed(names: Iterable[object]) -> str:

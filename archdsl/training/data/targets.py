@@ -29,9 +29,24 @@ class OneHot:
     """A vector with a 1 at the class, along axis 1."""
 
     count: int
+    shown: str
 
     def __call__(self, batch: Tensor) -> Tensor:
+        _need_in_range(self.count, batch, self.shown)
         return functional.one_hot(batch.long(), self.count).movedim(-1, 1).float()
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Classes as whole numbers, each of which has a score; ArchError where one has none."""
+
+    count: int | None
+    ignore: int
+    shown: str
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        _need_in_range(self.count, batch[batch != self.ignore], self.shown)
+        return to_whole(batch)
 
 
 def fit_target(
@@ -94,8 +109,7 @@ def _fit_classes(
     if batch.ndim == wanted.type.rank + 2 and batch.shape[1] == 1:
         squeeze, batch = without_channel, batch[:, 0]
     reshape = _target_reshaping(wanted, batch, wants, shown, bound)
-    _need_in_range(wanted.classes, batch[batch != wanted.ignore], shown)
-    return Then(squeeze, Then(reshape, to_whole))
+    return Then(squeeze, Then(reshape, Classes(wanted.classes, wanted.ignore, shown)))
 
 
 def _as_many(wanted: Wanted, classes: tuple[str, ...]) -> bool:
@@ -161,5 +175,4 @@ def _one_hot(
         )
     if reshaping(dims, type.dims[1:], bound) is None:
         return None
-    _need_in_range(count, batch, shown)
-    return OneHot(count)
+    return OneHot(count, shown)

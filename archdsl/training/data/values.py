@@ -9,7 +9,9 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from archdsl.diagnostics import ArchError
 from archdsl.dims import Size, evaluate, symbol, symbols
+from archdsl.recipes.demands import Indices
 from archdsl.training.data.request import bad_data, mismatch
 
 Adapter: TypeAlias = Callable[[Tensor], Tensor]
@@ -123,6 +125,37 @@ def as_type(batch: Tensor, dtype: str, wants: str, shown: str) -> Adapter:
     if least < 0:
         raise mismatch(f"{wants}, and {shown} gives negative numbers such as {least}")
     return to_whole
+
+
+@dataclass(frozen=True)
+class LookedUp:
+    """Whole numbers as they are, each of which a layer knows; ArchError where one is another."""
+
+    name: str
+    indices: Indices
+    shown: str
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        least, most = (int(bound) for bound in torch.aminmax(batch))
+        if least < 0 or most >= self.indices.count:
+            raise self._unknown(batch, most)
+        return batch
+
+    def _unknown(self, batch: Tensor, most: int) -> ArchError:
+        count, layer = self.indices.count, self.indices.layer
+        rows = batch.reshape(len(batch), -1)
+        unknown = (rows < 0) | (rows >= count)
+        lines = unknown.any(1).nonzero()[:, 0]
+        first = int(lines[0])
+        where = f": in {len(lines)} of {len(batch)} samples, the first is sample {first}"
+        help = f"give {layer} a vocabulary of {most + 1} or more"
+        return mismatch(
+            f"the network's input {self.name} takes indices from 0 to {count - 1}, and"
+            f" {self.shown} gives {int(rows[first][unknown[first]][0])}"
+            + (where if len(batch) > 1 else ""),
+            notes=(f"they go to {layer}, which knows {count}",),
+            help=help if most >= count else "count the indices from 0",
+        )
 
 
 def need_finite(batch: Tensor, shown: str) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from archdsl.backends.dot import Drawing, draw, finish
 from archdsl.backends.dot.wires import wires
 from archdsl.graph import Graph
 from archdsl.render import svg
-from tests.backends.dot.reading import Page, assert_legible, read
+from archdsl.render.metrics import text_width
+from tests.backends.dot.reading import SVG, Page, assert_legible, read
 from tests.passes.test_outline import FEWER, graph_of, written
 from tests.soundness.checked import checked_graphs
 
@@ -33,6 +35,8 @@ GALLERY = """
     efficientnet:efficientnet_b0 convnext:convnext_tiny autoencoder:variational_autoencoder
     nasnet:nasnet_a_mobile neural_ode:ode_net fcn:fcn_resnet50
 """.split()
+
+GROUND = ("x", "y", "width", "height")
 
 
 def drawn(graph: Graph, **options: Any) -> tuple[Drawing, Page]:
@@ -304,6 +308,57 @@ def test_arguments_that_differ_but_do_nothing_are_not_said_of_all() -> None:
     text = "block b(mode) { linear(8) }\nnetwork n { input x: [8]; b(1) -> b(2) -> b(3) }"
     assert "b(…)" in read(archdsl.draw(archdsl.loads(text), depth=1).svg).words
     assert "b(2)" in read(archdsl.draw(archdsl.loads(text), depth=1, unfold=True).svg).words
+
+
+@pytest.mark.parametrize("name", ["resnet:resnet18", "siamese:siamese", "googlenet:googlenet"])
+def test_an_edge_strikes_no_title_out(name: str) -> None:
+    """It passes beside the words, or is hidden where it would pass through them."""
+    for depth in (1, 9):
+        crossed = list(crossed_titles(archdsl.draw(graph_of(name), depth=depth).svg))
+        assert [words for words, hidden in crossed if not hidden] == []
+
+
+def test_a_title_stands_beside_the_edge_that_comes_in_where_there_is_room() -> None:
+    text = """block part(width, stride = 1) {
+        residual {
+            conv(width, 3, stride, padding = 1) -> bn -> relu
+            conv(width, 3, padding = 1) -> bn
+        } shortcut { conv(width, 1, stride) -> bn }
+        relu
+    }
+    network n { input x: [3, 8, 8]; conv(3, 3) -> part(8, stride = 2) }"""
+    picture = archdsl.draw(archdsl.loads(text), depth=1).svg
+    assert "part(8, stride = 2)" in read(picture).words
+    assert list(crossed_titles(picture)) == []
+
+
+def test_a_title_that_there_is_no_room_for_hides_the_edge() -> None:
+    crossed = list(crossed_titles(archdsl.draw(graph_of("siamese:siamese")).svg))
+    assert crossed == [("shared weights", True)] * 2
+
+
+def crossed_titles(text: str) -> Iterator[tuple[str, bool]]:
+    """The words of titles that an edge going straight down meets, and whether they hide it."""
+    root = ET.fromstring(text)  # noqa: S314 - our own text
+    groups = [(g.get("class"), g) for g in root.iter(f"{SVG}g")]
+    lines = []
+    for curve in (p for kind, g in groups if kind == "edge" for p in g.findall(f"{SVG}path")):
+        numbers = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", curve.attrib["d"])]
+        if max(numbers[::2]) - min(numbers[::2]) < 0.5:
+            lines.append((numbers[0], min(numbers[1::2]), max(numbers[1::2])))
+    for title in (g for kind, g in groups if kind == "title"):
+        grounds = [{k: float(r.attrib[k]) for k in GROUND} for r in title.findall(f"{SVG}rect")]
+        for word in title.findall(f"{SVG}text"):
+            x, y, size = (float(word.attrib[k]) for k in ("x", "y", "font-size"))
+            width = text_width(word.text or "", size, bold="font-weight" in word.attrib)
+            for line, top, bottom in lines:
+                if x < line < x + width and top < y - size / 2 < bottom:
+                    hidden = any(
+                        r["x"] < line < r["x"] + r["width"]
+                        and r["y"] < y - size / 2 < r["y"] + r["height"]
+                        for r in grounds
+                    )
+                    yield word.text or "", hidden
 
 
 def test_the_document_is_plain_svg() -> None:

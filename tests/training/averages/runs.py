@@ -60,6 +60,16 @@ class Diary(Callback):
         self.epochs.append(weights_of(network_in(pl_module)))
 
 
+class BreakOff(Callback):
+    """Ends a run early; schedules are drawn out over the whole of it before."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.fit_loop.max_epochs = self.epochs
+
+
 @dataclass
 class Run:
     """What came of a run."""
@@ -103,13 +113,14 @@ def run(
     epochs: int | None = None,
     more: Sequence[Callback] = (),
 ) -> Run:
-    """Train as the driver does. ``epochs`` ends a run before its recipe does."""
+    """Train as the driver does. ``epochs`` breaks a run off before its recipe's end."""
     recipe = recipe_of(text) if recipe is None else recipe
     diary = Diary()
     module = training_module(recipe, network_of(text))
     averages, stops = averaging_callbacks(recipe), stopping_callbacks(recipe)
+    ends = [] if epochs is None else [BreakOff(epochs)]
     settings = RunSettings(
-        epochs=epochs or recipe.epochs,
+        epochs=recipe.epochs,
         seed=recipe.seed,
         accumulate=recipe.accumulate,
         accelerator="cpu",
@@ -118,7 +129,7 @@ def run(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        trainer = make_trainer(settings, callbacks=[diary, *averages, *more, *stops])
+        trainer = make_trainer(settings, callbacks=[diary, *averages, *more, *stops, *ends])
         validated = None if validation is None else Loader(validation)
         journal = fit(trainer, module, Loader(train), validated, resume=resume)
         network = apply_average(recipe, module, trainer)

@@ -135,6 +135,23 @@ def test_a_spread_is_stretched_and_not_shifted(diabetes: tuple[Outcome, Data]) -
     assert list(row) == ["sample", "output", "output_spread"]
 
 
+def test_outcomes_and_predictions_show_themselves_in_a_line(
+    iris: tuple[Outcome, Data], diabetes: tuple[Outcome, Data]
+) -> None:
+    assert repr(iris[0]) == f"<Outcome: {iris[0]}>"
+    assert repr(iris[0].predict("iris")) == (
+        "{'output': <Predictions: output of 150 samples: one of 3 classes>}"
+    )
+    shown = str(diabetes[0].predict("diabetes", monte_carlo=2)["output"])
+    assert shown == "output of 442 samples: values [1]"
+    at_places = Predictions(Answer("out", "classes", axis=1), torch.rand(1, 4, 8, 9))
+    assert str(at_places) == "out of 1 sample: one of 4 classes at each of [8, 9]"
+    yes = Predictions(Answer("out", "binary"), torch.rand(2, 1))
+    assert str(yes) == "out of 2 samples: yes or no at each of [1]"
+    for answer in (Answer("out"), Answer("out", "binary")):
+        assert str(Predictions(answer, torch.rand(2))).startswith("out of 2 samples: ")
+
+
 def test_batches_make_no_difference(iris: tuple[Outcome, Data]) -> None:
     outcome, data = iris
     (x,), _ = data.samples("train")

@@ -13,7 +13,7 @@ from archdsl.diagnostics import ArchError
 from archdsl.techniques.losses import Wanted
 from archdsl.training.data import Data, open_data
 from archdsl.training.data.loaders import loaders_of
-from tests.training.data.asking import classes, floats, opened, refused, values
+from tests.training.data.asking import classes, floats, ints, opened, refused, values
 
 X, Y = torch.arange(40.0).reshape(20, 2), torch.arange(20) % 2
 
@@ -52,6 +52,9 @@ def every(data: Data, part: str) -> tuple[torch.Tensor, torch.Tensor]:
         (X.numpy(), Y.numpy()),
         (X.tolist(), Y.tolist()),
         (X.double(), Y.to(torch.uint8)),
+        {"image": X, "target": Y},
+        {"x": X.numpy(), "y": Y.tolist(), "more": "is left alone"},
+        ({"image": X}, {"target": Y}),
         TensorDataset(X, Y),
         Listed([(X[i], Y[i]) for i in range(20)], targets=Y.tolist()),
         Listed([(X[i].numpy(), int(Y[i])) for i in range(20)], labels=Y),
@@ -94,6 +97,23 @@ def test_several_inputs_and_targets() -> None:
         assert torch.equal(a[:, :1], b)
         assert torch.equal(p, a[:, 1:])
         assert torch.equal(q, ((a[:, 0] / 2) % 2).long())
+
+
+def test_a_mapping_goes_by_the_names_of_inputs_and_targets() -> None:
+    """Whatever their order, and where they have several there is no x and no y."""
+    given = {"second": X + 1, "kind": Y, "first": X}
+    asked = {"first": floats(2), "second": floats(2)}
+    data = open_data(given, inputs=asked, targets={"kind": Wanted(ints(), 2)})
+    for part in ("train", "validation", "test"):
+        (first, second), (kind,) = data.samples(part)
+        assert torch.equal(second, first + 1)
+        assert torch.equal(kind, (first[:, 0] / 2).long() % 2)
+    with pytest.raises(ArchError, match="the data has no second, for the input second") as caught:
+        open_data({"first": X, "x": X, "kind": Y}, inputs=asked, targets={})
+    assert caught.value.diagnostics[0].notes == ("it has first, x, kind",)
+    wanted = {"kind": Wanted(ints(), 2), "colour": Wanted(ints(), 2)}
+    with pytest.raises(ArchError, match="the loss needs the targets kind, colour, and the data"):
+        open_data(X, inputs={"first": floats(2)}, targets=wanted)
 
 
 def test_labels_are_left_alone_where_no_target_is_needed() -> None:
@@ -154,12 +174,18 @@ def test_a_loader_is_not_shared_by_several_processes() -> None:
 @pytest.mark.parametrize(
     ("source", "code", "message"),
     [
-        (3, "data-mismatch", "data is given as tensors or arrays (x, y), a Dataset"),
-        ({"x": X}, "data-mismatch", "data is given as tensors or arrays (x, y), a Dataset"),
-        ((X, Y, Y), "data-mismatch", "data is given as tensors or arrays (x, y), a Dataset"),
-        (X, "data-mismatch", "the loss needs the target target, and the data is x alone"),
-        ((X, Y[:3]), "bad-data", "the data has not as many samples of everything: 20 of x"),
-        ((X, None), "data-mismatch", "the loss needs the target target, and the data is x alone"),
+        (3, "data-mismatch", "data is given as tensors or arrays (x, y), a dict of them by name,"),
+        ((X, Y, Y), "data-mismatch", "data is given as tensors or arrays (x, y), a dict of them"),
+        ({"x": X}, "data-mismatch", "the data has no target, nor y, for the target"),
+        ({"imag": X, "y": Y}, "data-mismatch", "the data has no image, nor x, for the input image"),
+        (({}, Y), "data-mismatch", "the data has no image, nor x, for the input image"),
+        (X, "data-mismatch", "the loss needs a target, and the data is x alone"),
+        (
+            (X, Y[:3]),
+            "bad-data",
+            "the data has not as many samples of everything: 20 of image, 3 of target",
+        ),
+        ((X, None), "data-mismatch", "the loss needs a target, and the data is x alone"),
         ((X, "abc"), "data-mismatch", "y is a str, and no tensor or array"),
         (([[1, 2], [3]], [0, 1]), "bad-data", "x is ragged: its rows are of different lengths"),
         ((np.array([None, 1]), Y[:2]), "bad-data", "x holds object, and no numbers"),
@@ -208,7 +234,7 @@ def test_a_dataset_without_a_length() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ((X[:2], 1.0), "samples differ in their shapes: "),
+        ((X[:2], 1.0), "the network's input image is [2], and the Dataset gives [2, 2]"),
         ("text", "sample 3 of the Dataset is a str, and should be (x, y)"),
     ],
 )

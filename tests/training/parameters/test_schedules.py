@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
-from tests.training.harness import module_of, read
+from archdsl.backends.torch_training.source import generate_training
+from tests.training.harness import module_of, read, recipe_of
 from tests.training.parameters.running import Watch, rate, regression, run, spec
 
 LR = 0.3
@@ -115,6 +117,47 @@ BY_STEP: dict[str, Callable[[int], float]] = {
 def test_rate_at_every_step(schedule: str) -> None:
     expected = [LR * BY_STEP[schedule](t) for t in range(TOTAL)]
     assert rates(schedule, at="step") == pytest.approx(expected, abs=1e-12)
+
+
+OVER_THE_RUN = [s for s in (*BY_EPOCH, *BY_STEP) if re.search("linear|cosine|one_cycle", s)]
+
+
+def lengthened(schedule: str, epochs: int, made_for: int = 9) -> list[float]:
+    """The rate at every step of a run of another length than the recipe's."""
+    text = spec(f"optimizer: sgd(lr = {LR})\nschedule: {schedule}\nepochs: {made_for}")
+    module, recipe = module_of(text)
+    watch = Watch(rate, "step")
+    run(module, recipe, regression(STEPS), callbacks=[watch], epochs=epochs)
+    return watch.notes
+
+
+@pytest.mark.parametrize("schedule", [s for s in OVER_THE_RUN if "epoch 9" not in s])
+def test_the_length_is_that_of_the_run_and_not_the_recipes(schedule: str) -> None:
+    assert lengthened(schedule, EPOCHS) == pytest.approx(rates(schedule, at="step"), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "one_cycle",
+        "cosine(warmup = 3)",
+        "cosine(warmup = 0.5)",
+        "linear(warmup = 2)",
+        "cosine(cycles = 3, warmup = 2)",
+        "constant then one_cycle at epoch 2",
+    ],
+)
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_run_may_be_shorter_than_what_comes_first(schedule: str, epochs: int) -> None:
+    assert len(lengthened(schedule, epochs)) == epochs * STEPS
+
+
+@pytest.mark.parametrize("schedule", [*BY_EPOCH, *BY_STEP, "plateau"])
+def test_who_asks_for_the_length_says_so(schedule: str) -> None:
+    """What is resumed goes by it: a run that becomes longer would have had other rates."""
+    recipe = recipe_of(spec(f"optimizer: sgd(lr = {LR})\nschedule: {schedule}\nepochs: {EPOCHS}"))
+    asks = "epochs = self.trainer.max_epochs" in generate_training(recipe, "Net").body
+    assert recipe.schedule[-1].value.over_the_run == asks
 
 
 def test_one_cycle_moves_momentum_only_where_asked() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,6 +64,23 @@ def test_a_folder_is_needed_to_go_on_or_to_write_over(tmp_path: Path, asked: str
         archdsl.fit(model, "iris", progress=False, **{asked: True})  # type: ignore[arg-type]  # one of two flags
 
 
+@pytest.mark.parametrize("wrong", ["epochs", "settings", "depth", "origin", "initialize"])
+def test_a_keyword_that_is_none_is_refused_as_by_any_function(tmp_path: Path, wrong: str) -> None:
+    place = written(tmp_path, "loss: cross_entropy")
+    with pytest.raises(TypeError, match=rf"^fit\(\) got an unexpected keyword argument '{wrong}'"):
+        archdsl.fit(place, "iris", folder=tmp_path / "run", **{wrong: 1})  # type: ignore[arg-type]  # what is tried
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("machine", [{"devices": "2"}, {"nodes": 0}, {"strategy": "dpp"}])
+def test_a_machine_that_cannot_be_is_refused(tmp_path: Path, machine: dict[str, Any]) -> None:
+    place = written(tmp_path, "loss: cross_entropy")
+    with pytest.raises(ArchError) as refused:
+        archdsl.fit(place, "iris", folder=tmp_path / "run", **machine)
+    assert refused.value.diagnostics[0].code == "cannot-run"
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_is_not_resumed_and_written_over(tmp_path: Path) -> None:
     model = archdsl.compile(written(tmp_path, "loss: cross_entropy"))
     with pytest.raises(ArchError, match="not both"):
@@ -81,6 +99,20 @@ def test_a_path_and_a_specification_are_trained_as_well(tmp_path: Path) -> None:
     first, *others = [outcome.network.state_dict() for outcome in from_each]
     for other in others:
         assert all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_an_edited_graph_is_trained_as_it_is_now(tmp_path: Path) -> None:
+    graph = archdsl.graph(written(tmp_path, "loss: cross_entropy + 0.1 * l2(weights)"))
+    graph.remove_edge("relu1", "linear2")
+    graph.add_node("wide", op="linear", args={"out_features": 20})
+    graph.add_edge("relu1", "wide")
+    graph.add_edge("wide", "linear2")
+    model = archdsl.compile(graph)
+    assert model.recipe is not None
+    assert "wide" in {part.path for part in model.recipe.parts}
+    assert archdsl.recipe(graph) == model.recipe
+    outcome = archdsl.fit(graph, "iris", progress=False, accelerator="cpu")
+    assert outcome.network.get_parameter("linear2.weight").shape == (3, 20)
 
 
 @pytest.mark.parametrize("given", [None, 3, torch.nn.Linear, {"a": 1}])

@@ -24,10 +24,12 @@ class DenseLayer(nn.Module):
 
 
 class Denseblock1(nn.Module):
-    def __init__(self, growth: int) -> None:
+    def __init__(self, in_channels: int, growth: int) -> None:
         super().__init__()
         for i in range(6):
-            self.add_module(f"denselayer{i + 1}", DenseLayer(64 + i * growth, growth))
+            self.add_module(
+                f"denselayer{i + 1}", DenseLayer(in_channels + i * growth, growth)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         for i in range(6):
@@ -57,10 +59,12 @@ class Transition(nn.Sequential):
 
 
 class Denseblock2(nn.Module):
-    def __init__(self, growth: int) -> None:
+    def __init__(self, in_channels: int, growth: int) -> None:
         super().__init__()
         for i in range(12):
-            self.add_module(f"denselayer{i + 1}", DenseLayer(128 + i * growth, growth))
+            self.add_module(
+                f"denselayer{i + 1}", DenseLayer(in_channels + i * growth, growth)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         for i in range(12):
@@ -69,10 +73,12 @@ class Denseblock2(nn.Module):
 
 
 class Denseblock3(nn.Module):
-    def __init__(self, growth: int) -> None:
+    def __init__(self, in_channels: int, growth: int) -> None:
         super().__init__()
         for i in range(24):
-            self.add_module(f"denselayer{i + 1}", DenseLayer(256 + i * growth, growth))
+            self.add_module(
+                f"denselayer{i + 1}", DenseLayer(in_channels + i * growth, growth)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         for i in range(24):
@@ -81,10 +87,12 @@ class Denseblock3(nn.Module):
 
 
 class Denseblock4(nn.Module):
-    def __init__(self, growth: int) -> None:
+    def __init__(self, in_channels: int, growth: int) -> None:
         super().__init__()
         for i in range(16):
-            self.add_module(f"denselayer{i + 1}", DenseLayer(512 + i * growth, growth))
+            self.add_module(
+                f"denselayer{i + 1}", DenseLayer(in_channels + i * growth, growth)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         for i in range(16):
@@ -95,7 +103,7 @@ class Denseblock4(nn.Module):
 class Densenet121(nn.Module):
     """Table 1 of the paper: dense blocks, and a transition after all but the last."""
 
-    def __init__(self, classes: int = 1000) -> None:
+    def __init__(self, growth: int = 32, classes: int = 1000) -> None:
         super().__init__()
         self.features = nn.Sequential(
             OrderedDict(
@@ -103,26 +111,31 @@ class Densenet121(nn.Module):
                     (
                         "conv0",
                         nn.Conv2d(
-                            3, 64, kernel_size=7, stride=2, padding=3, bias=False
+                            3,
+                            2 * growth,
+                            kernel_size=7,
+                            stride=2,
+                            padding=3,
+                            bias=False,
                         ),
                     ),
-                    ("norm0", nn.BatchNorm2d(64)),
+                    ("norm0", nn.BatchNorm2d(2 * growth)),
                     ("relu0", nn.ReLU()),
                     ("pool0", nn.MaxPool2d(kernel_size=3, stride=2, padding=1)),
-                    ("denseblock1", Denseblock1(32)),
-                    ("transition1", Transition(256)),
-                    ("denseblock2", Denseblock2(32)),
-                    ("transition2", Transition(512)),
-                    ("denseblock3", Denseblock3(32)),
-                    ("transition3", Transition(1024)),
-                    ("denseblock4", Denseblock4(32)),
-                    ("norm5", nn.BatchNorm2d(1024)),
+                    ("denseblock1", Denseblock1(2 * growth, growth)),
+                    ("transition1", Transition(8 * growth)),
+                    ("denseblock2", Denseblock2(4 * growth, growth)),
+                    ("transition2", Transition(16 * growth)),
+                    ("denseblock3", Denseblock3(8 * growth, growth)),
+                    ("transition3", Transition(32 * growth)),
+                    ("denseblock4", Denseblock4(16 * growth, growth)),
+                    ("norm5", nn.BatchNorm2d(32 * growth)),
                 ],
             ),
         )
         self.relu1 = nn.ReLU()
         self.global_avg_pool1 = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(1024, classes)
+        self.classifier = nn.Linear(32 * growth, classes)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(image)  # [1024, (H + 3) // 32, (W + 3) // 32]

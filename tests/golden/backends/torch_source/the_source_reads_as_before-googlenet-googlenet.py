@@ -142,13 +142,11 @@ class Googlenet(nn.Module):
         x = self.max_pool4(x)  # [832, (H + 17) // 32, (W + 17) // 32]
         x = self.inception5a(x)
         top = self.inception5b(x)  # [1024, (H + 17) // 32, (W + 17) // 32]
-        del x
-        if self.training:
-            aux_logits1 = self.aux1(low)  # [1000]
-            aux_logits2 = self.aux2(high)
         x = torch.flatten(self.global_avg_pool1(top), 1)  # [1024]
         x = self.dropout1(x)
         logits = self.fc(x)  # [1000]
         if self.training:
+            aux_logits1 = self.aux1(low)
+            aux_logits2 = self.aux2(high)
             return GooglenetOutput(logits, aux_logits2, aux_logits1)
         return logits

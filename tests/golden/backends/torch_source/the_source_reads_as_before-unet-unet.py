@@ -40,20 +40,20 @@ class Unet(nn.Module):
         self.max_pool3 = nn.MaxPool2d(kernel_size=2)
         self.convolve_twice4 = ConvolveTwice(base * 4, base * 8)
         self.max_pool4 = nn.MaxPool2d(kernel_size=2)
-        self.convolve_twice5 = ConvolveTwice(base * 8, 2 * base * 8)
+        self.convolve_twice5 = ConvolveTwice(base * 8, base * 16)
         self.dropout1 = nn.Dropout()
         self.conv_transpose1 = nn.ConvTranspose2d(
-            2 * base * 8, base * 8, kernel_size=2, stride=2
+            base * 16, base * 8, kernel_size=2, stride=2
         )
-        self.convolve_twice6 = ConvolveTwice(2 * base * 8, base * 8)
+        self.convolve_twice6 = ConvolveTwice(base * 16, base * 8)
         self.conv_transpose2 = nn.ConvTranspose2d(
             base * 8, base * 4, kernel_size=2, stride=2
         )
-        self.convolve_twice7 = ConvolveTwice(2 * base * 4, base * 4)
+        self.convolve_twice7 = ConvolveTwice(base * 8, base * 4)
         self.conv_transpose3 = nn.ConvTranspose2d(
             base * 4, base * 2, kernel_size=2, stride=2
         )
-        self.convolve_twice8 = ConvolveTwice(2 * base * 2, base * 2)
+        self.convolve_twice8 = ConvolveTwice(base * 4, base * 2)
         self.conv_transpose4 = nn.ConvTranspose2d(
             base * 2, base, kernel_size=2, stride=2
         )

@@ -60,19 +60,19 @@ class UnetSame(nn.Module):
         self.max_pool3 = nn.MaxPool2d(kernel_size=2)
         self.double_conv4 = DoubleConv(base * 4, base * 8)
         self.max_pool4 = nn.MaxPool2d(kernel_size=2)
-        self.double_conv5 = DoubleConv(base * 8, 2 * base * 8)
+        self.double_conv5 = DoubleConv(base * 8, base * 16)
         self.conv_transpose1 = nn.ConvTranspose2d(
-            2 * base * 8, base * 8, kernel_size=2, stride=2
+            base * 16, base * 8, kernel_size=2, stride=2
         )
-        self.double_conv6 = DoubleConv(2 * base * 8, base * 8)
+        self.double_conv6 = DoubleConv(base * 16, base * 8)
         self.conv_transpose2 = nn.ConvTranspose2d(
             base * 8, base * 4, kernel_size=2, stride=2
         )
-        self.double_conv7 = DoubleConv(2 * base * 4, base * 4)
+        self.double_conv7 = DoubleConv(base * 8, base * 4)
         self.conv_transpose3 = nn.ConvTranspose2d(
             base * 4, base * 2, kernel_size=2, stride=2
         )
-        self.double_conv8 = DoubleConv(2 * base * 2, base * 2)
+        self.double_conv8 = DoubleConv(base * 4, base * 2)
         self.conv_transpose4 = nn.ConvTranspose2d(
             base * 2, base, kernel_size=2, stride=2
         )

@@ -117,11 +117,12 @@ class MlpTraining(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.SGD(self.network.parameters(), lr=0.1)
-        steps = self.trainer.estimated_stepping_batches // self.trainer.max_epochs
+        epochs = self.trainer.max_epochs
+        steps = self.trainer.estimated_stepping_batches // epochs
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=[g["lr"] for g in optimizer.param_groups],
-            total_steps=3 * steps,
+            total_steps=epochs * steps,
             pct_start=0.3,
             anneal_strategy="cos",
             cycle_momentum=False,
