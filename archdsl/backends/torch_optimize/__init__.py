@@ -2,8 +2,9 @@
 
 The model is copied and traced (torch.fx); batch norms go into the convolutions before them; what
 does nothing in evaluation is left out; the modules become calls of functions with the weights on
-one level; what no one else reads is overwritten; and convolutions in 2-D run channels-last. What
-comes out is held against the model on the example before anyone gets it.
+one level; what no one else reads is overwritten; and convolutions in 2-D run channels-last, with
+weights that lie as oneDNN wants them. What comes out is held against the model on the example
+before anyone gets it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeAlias
 
@@ -23,6 +24,7 @@ from archdsl.backends.torch_optimize.freezing import freeze_module
 from archdsl.backends.torch_optimize.in_place import overwrite_unread
 from archdsl.backends.torch_optimize.layout import lay_out, suits_channels_last
 from archdsl.backends.torch_optimize.lowering import lower_modules
+from archdsl.backends.torch_optimize.packing import pack_convolutions
 from archdsl.backends.torch_optimize.refusal import first_line, refused
 from archdsl.backends.torch_optimize.tracing import Untraceable, has_hooks, trace
 from archdsl.backends.torch_optimize.verification import differences
@@ -60,7 +62,8 @@ def optimize_module(
             message = f"the model cannot be traced, and runs as it did: {problem}"
             warnings.warn(message, UserWarning, stacklevel=3)
             return freeze_module(original, arguments, expected) if freeze else original
-        result = _optimize(traced, arguments, expected, _layouts(original, channels_last))
+        ways = _ways(original, channels_last, packed=not freeze)
+        result = _optimize(traced, arguments, expected, ways)
         return freeze_module(result, arguments, expected) if freeze else result
 
 
@@ -68,9 +71,9 @@ def _optimize(
     traced: fx.GraphModule,
     arguments: tuple[object, ...],
     expected: object,
-    layouts: tuple[bool, ...],
+    ways: Iterable[tuple[bool, bool]],
 ) -> nn.Module:
-    """The graph rewritten, in the first layout that gives what is expected."""
+    """The graph rewritten, in the first way that gives what is expected."""
     trouble: list[str] = []
     cause: Exception | None = None
     try:
@@ -78,9 +81,9 @@ def _optimize(
         fold_batch_norms(traced, _fresh(arguments))
     except Exception as problem:
         raise _other_outputs([f"it raises: {first_line(problem)}"]) from problem
-    for channels_last in layouts:
+    for channels_last, packed in ways:
         try:
-            result = _rewrite(traced, arguments, channels_last=channels_last)
+            result = _rewrite(traced, arguments, channels_last=channels_last, packed=packed)
             torch.manual_seed(0)
             found = result(*_fresh(arguments))
         except Exception as problem:  # noqa: BLE001 - whatever a layer says of what it is given
@@ -99,11 +102,13 @@ def _other_outputs(trouble: list[str]) -> ArchError:
 
 
 def _rewrite(
-    traced: fx.GraphModule, arguments: tuple[object, ...], *, channels_last: bool
+    traced: fx.GraphModule, arguments: tuple[object, ...], *, channels_last: bool, packed: bool
 ) -> nn.Module:
     """The folded graph as functions, in a layout, in place."""
     lowered = lower_modules(traced)
     lay_out(lowered, _fresh(arguments), channels_last=channels_last)
+    if packed:
+        pack_convolutions(lowered, _fresh(arguments))
     overwrite_unread(lowered, _fresh(arguments))
     lowered.graph.lint()
     return lowered.eval()
@@ -134,11 +139,21 @@ def _same_randomness() -> AbstractContextManager[None]:
     return torch.random.fork_rng(devices=range(torch.cuda.device_count()))
 
 
-def _layouts(model: nn.Module, channels_last: bool | None) -> tuple[bool, ...]:
-    """Whether to run channels-last: what was asked for, or what promises most, then the other."""
+def _ways(
+    model: nn.Module, channels_last: bool | None, *, packed: bool
+) -> Iterator[tuple[bool, bool]]:
+    """Whether to run channels-last, and with packed weights: what promises most comes first.
+
+    Weights are packed channels-last alone: oneDNN gives its results in that layout.
+    """
     if channels_last is None:
-        return (True, False) if suits_channels_last(model) else (False,)
-    return (channels_last,)
+        layouts = [True, False] if suits_channels_last(model) else [False]
+    else:
+        layouts = [channels_last]
+    for last in layouts:
+        if last and packed:
+            yield True, True
+        yield last, False
 
 
 def _bind(model: nn.Module, example: Example) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from torch.overrides import handle_torch_function, has_torch_function
 
 from archdsl.backends.torch_optimize.observation import is_floating, observe
+from archdsl.backends.torch_optimize.packing import PackedConvolution
 from archdsl.backends.torch_optimize.tracing import has_hooks
 
 # What gives a tensor of its own whatever it is given: never its input, nor a view of it.
@@ -25,6 +26,7 @@ _FRESH_LAYERS = {
     *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear),
     *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d),
+    PackedConvolution,
 }
 _OVERWRITING: dict[Any, Any] = {
     torch.relu: torch.relu_,
