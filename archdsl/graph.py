@@ -344,16 +344,14 @@ def live_nodes(graph: Graph, *, training: bool = True) -> set[str]:
     Without ``training``, those for outputs in training alone are left out.
     """
     data = {node: own for node, own in graph.nodes(data=True)}  # noqa: C416 - for its type
+    last = [node for node, consumers in graph.adjacency() if not consumers]
+    if all(_gives_out(data[node], training=training) for node in last):
+        return set(data)  # every way leads to a node that nothing reads
     producers: dict[str, list[str]] = {node: [] for node in data}
     for origin, consumers in graph.adjacency():
         for consumer in consumers:
             producers[consumer].append(origin)
-    waiting = [
-        node
-        for node, own in data.items()
-        if own.get("op") == "input"
-        or (own.get("op") == "output" and (training or not _arguments(own).get("training")))
-    ]
+    waiting = [node for node, own in data.items() if _gives_out(own, training=training)]
     alive = set(waiting)
     while waiting:
         node = waiting.pop()
@@ -365,6 +363,13 @@ def live_nodes(graph: Graph, *, training: bool = True) -> set[str]:
                 alive.add(other)
                 waiting.append(other)
     return alive
+
+
+def _gives_out(own: Mapping[str, Any], *, training: bool) -> bool:
+    """Whether a node is an output that there is, or an input."""
+    if own.get("op") == "output":
+        return training or not _arguments(own).get("training")
+    return own.get("op") == "input"
 
 
 def loops_around(graph: Graph, node: str) -> Iterator[str]:

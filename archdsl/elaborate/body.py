@@ -70,11 +70,11 @@ def run_statement(
     """One statement; a mistake in it is reported and leaves the flow unknown."""
     match statement:
         case ast.Pipeline():
-            env.it = context.attempt(lambda: run_pipeline(context, statement, env, frame))
+            env.it = context.attempt(run_pipeline, context, statement, env, frame)
         case ast.Let():
             run_let(context, statement, env)
         case ast.Output():
-            context.attempt(lambda: _output(context, statement, env))
+            context.attempt(_output, context, statement, env)
         case ast.Input():
             pass  # bound by the call, or by the network itself
     return env.it
@@ -186,6 +186,8 @@ def _run_stage_safely(
     context: Context, stage: ast.Stage, env: Env, frame: Frame, *, first: bool
 ) -> TensorRef | None:
     """A stage; after a mistake the ones behind it are still looked at, on an unknown tensor."""
+    if not stage.names:
+        return context.attempt(_first_output, context, stage, env, frame, first)
     results: list[list[TensorRef]] = []
 
     def action() -> TensorRef | None:
@@ -198,11 +200,15 @@ def _run_stage_safely(
     return tensor
 
 
+def _first_output(
+    context: Context, stage: ast.Stage, env: Env, frame: Frame, first: bool
+) -> TensorRef | None:
+    return run_stage(context, stage, env, frame, first=first)[0]
+
+
 def _name_outputs(
     context: Context, stage: ast.Stage, env: Env, frame: Frame, outputs: list[TensorRef] | None
 ) -> None:
-    if not stage.names:
-        return
     if outputs is None or any(o is UNKNOWN_TENSOR for o in outputs):
         outputs = [UNKNOWN_TENSOR] * len(stage.names)
     elif len(stage.names) > len(outputs):

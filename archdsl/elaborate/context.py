@@ -309,10 +309,10 @@ class Context:
 
     # Guards -----------------------------------------------------------------------
 
-    def attempt(self, action: Callable[[], TensorRef | None]) -> TensorRef | None:
+    def attempt(self, action: Callable[..., TensorRef | None], *given: Any) -> TensorRef | None:
         """Run a stage; a mistake in it is reported, and what it gives is unknown."""
         try:
-            return action()
+            return action(*given)
         except TooLarge:
             raise
         except Stop as stop:

@@ -130,6 +130,7 @@ class _Recorder:
     def __init__(self, context: Context, call: Call) -> None:
         self.context = context
         self.call = call
+        self.inside = (f"{call.frame.path}.", f"{call.frame.path}#")
         self.before = self._counts()
         self.outside = self._names_outside()
         self.steps = context.budget.steps
@@ -195,7 +196,7 @@ class _Recorder:
     def _own(self, name: str) -> str:
         """A name without the block's path; UnlikeError for what stands elsewhere."""
         path = self.call.frame.path
-        if name != path and not name.startswith((f"{path}.", f"{path}#")):
+        if name != path and not name.startswith(self.inside):
             raise UnlikeError
         return name[len(path) :]
 
@@ -317,15 +318,19 @@ class _Again:
             (*outer, *(replace(call, path=path + call.path) for call in chain))
             for chain in self.known.calls
         ]
+        nodes = graph.nodes
         for node in self.known.nodes:
-            data = _copied(node.data)
+            name = path + node.name
+            graph.add_node(name)
+            data = nodes[name]
+            data.update(node.data)  # and then what is this node's own
+            data["args"] = dict(node.data["args"])
+            data["hints"] = dict(node.data["hints"])
             data["path"] = path + node.path
             data["scope"] = path + node.scope
             data["calls"] = chains[node.calls]
             if node.named_in is not None:
                 data["named_in"] = path + node.named_in
-            name = path + node.name
-            graph.add_node(name, **data)
             context.argument_spans[name] = node.argument_spans
             context.outcomes[name] = node.outcome
             for place, (origin, output) in enumerate(node.inputs):

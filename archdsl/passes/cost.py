@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeVar
 
 from archdsl.dims import Size, evaluate
 from archdsl.graph import Graph, Wiring, inputs_of, type_of
 from archdsl.records import record
+
+_T = TypeVar("_T")
 
 
 @record(frozen=True)
@@ -28,15 +31,33 @@ def count_cost(
     wiring: Wiring | None = None,
 ) -> Cost:
     """The cost of a checked graph: the sum of :func:`node_costs`, by the same arguments."""
-    parameters = 0
-    terms: dict[int, Size] = {}
-    times: Counter[int] = Counter()
-    for _, own, term in _counts(graph, training=training, wiring=wiring or Wiring(graph)):
-        parameters += own
-        terms[id(term)] = term
-        times[id(term)] += 1  # layers that are alike share theirs
-    total: Size = sum((times[key] * term for key, term in terms.items()), start=0)
+    known = wiring or Wiring(graph)
+    if _each_counts_once(graph, known):
+        alike = _together(known.outcomes.values())
+        parameters = sum(times * outcome.parameters for outcome, times in alike)
+        terms = [(outcome.multiply_adds, times) for outcome, times in alike]
+    else:
+        counts = list(_counts(graph, training=training, wiring=known))
+        parameters = sum(own for _, own, _ in counts)
+        terms = _together([term for _, _, term in counts])
+    total: Size = sum((times * term for term, times in terms), start=0)
     return Cost(parameters, total if sizes is None else evaluate(total, sizes))
+
+
+def _together(found: Collection[_T]) -> list[tuple[_T, int]]:
+    """Each of them, and how often it is there: layers that are alike share what is theirs."""
+    times = Counter(map(id, found))
+    return [(one, times[key]) for key, one in {id(one): one for one in found}.items()]
+
+
+def _each_counts_once(graph: Graph, wiring: Wiring) -> bool:
+    """Whether every node runs, once, as a module of its own: then equal layers count together."""
+    if not len(wiring.alive) == len(wiring.running) == len(graph):
+        return False
+    nodes = graph.nodes(data=True)
+    if any(own.get("loop") is not None for _, own in nodes):
+        return False
+    return len({own.get("path") or node for node, own in nodes}) == len(graph)
 
 
 def node_costs(

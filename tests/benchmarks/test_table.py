@@ -52,7 +52,7 @@ SMALLEST: dict[str, tuple[Callable[[], Iterator[Row]], int]] = {
     "draw_and_summary": (smallest_drawing, 5),
     "scale": (lambda: scale.rows((70, 140)), 2),
     "construction": (lambda: construction.rows(construction.CASES["resnet20"], 1), 5),
-    "inference": (smallest_inference, 6),
+    "inference": (smallest_inference, 7),
     "training": (smallest_training, 2),
 }
 
