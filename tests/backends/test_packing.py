@@ -165,7 +165,10 @@ def test_what_is_exported_is_a_convolution(model: nn.Module, x: Tensor) -> None:
 
 def test_it_is_made_in_inference_mode_too(model: nn.Module, x: Tensor) -> None:
     with torch.inference_mode():
-        optimized = archdsl.optimize(model, x)
+        optimized = archdsl.optimize(model, torch.randn(1, 8, 40, 40))
+    assert None not in in_use(optimized)
+    with torch.inference_mode():
+        again_and_again(optimized, model, x)
     again_and_again(optimized, model, x)
 
 

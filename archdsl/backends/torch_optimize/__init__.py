@@ -53,8 +53,9 @@ def optimize_module(
     A model that cannot be traced is given back as a copy, with a warning that says why.
     """
     arguments = _bind(model, example)
-    original = _copy(model)
-    with torch.no_grad(), _same_randomness():
+    # Tensors of inference mode do not tell when they change, which packed weights must know.
+    with torch.inference_mode(mode=False), torch.no_grad(), _same_randomness():
+        original = _copy(model)
         expected = _run_original(original, arguments)
         try:
             traced = trace(original)
