@@ -326,7 +326,7 @@ def _apply(
     """A stage that is an expression: a tensor to start from, a module, a layer or a block."""
     value: Any
     if isinstance(expr, ast.Call):
-        value = called_block(context, expr, env) or evaluate(expr, env, context.budget)
+        value = called_block(context, expr, env) or _called(context, expr, env)
     else:
         value = callable_of(expr, env, context.budget)
     if isinstance(value, TensorRef):
@@ -370,6 +370,19 @@ def _apply(
     if label:
         _bind_label(label, path, stage, env, frame)
     return outputs
+
+
+def _called(context: Context, expr: ast.Call, env: Env) -> Any:
+    """The value of a call, of a layer mostly: worked out once while its names stay."""
+    key, kept = written(expr, context.memory, env)
+    if key is None:
+        return evaluate(expr, env, context.budget)
+    if key in context.memory.layers:
+        context.budget.spend(expr.span)
+        return context.memory.layers[key]
+    value = evaluate(expr, env, context.budget)
+    context.memory.keep_layer(key, value, kept)
+    return value
 
 
 def _start(tensor: TensorRef, stage: ast.Stage, label: str | None, first: bool) -> TensorRef:

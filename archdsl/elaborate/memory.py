@@ -22,6 +22,7 @@ class Memory:
         self.recordings: dict[Any, Recording] = {}
         self.size = 0
         self.calls: dict[Any, BlockValue] = {}
+        self.layers: dict[Any, Any] = {}
         self.lets: dict[Any, tuple[Any, ast.Expr | None]] = {}
         self._kept: list[Any] = []
         self._found: dict[Any, tuple[ast.Expr, Any]] = {}
@@ -42,6 +43,12 @@ class Memory:
         """Keep what a call is given, with all that its key names by identity."""
         if len(self._kept) < _MOST_CALLS:
             self.calls[key] = called
+            self._kept.append(kept)
+
+    def keep_layer(self, key: Any, value: Any, kept: Any) -> None:
+        """Keep a layer with its arguments, likewise."""
+        if len(self._kept) < _MOST_CALLS:
+            self.layers[key] = value
             self._kept.append(kept)
 
     def keep_let(self, key: Any, value: Any, closed: ast.Expr | None, kept: Any) -> None:

@@ -29,6 +29,9 @@ class Forgetful(Memory):
     def keep_call(self, key: Any, called: Any, kept: Any) -> None:
         pass
 
+    def keep_layer(self, key: Any, value: Any, kept: Any) -> None:
+        pass
+
     def keep_let(self, key: Any, value: Any, closed: Any, kept: Any) -> None:
         pass
 
