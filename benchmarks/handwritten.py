@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 
@@ -208,3 +210,64 @@ class CifarResNet(nn.Module):
 def resnet20() -> CifarResNet:
     """ResNet-20."""
     return CifarResNet(3)
+
+
+class EncoderBlock(nn.Module):
+    """Attention among the patches, then a perceptron at each of them, both behind a norm."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(width, eps=1e-6)
+        self.self_attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.ln_2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width),
+            nn.GELU(),
+            nn.Dropout(0.0),
+            nn.Linear(4 * width, width),
+            nn.Dropout(0.0),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.ln_1(x)
+        out, _ = self.self_attention(out, out, out, need_weights=False)
+        x = x + out
+        given: Tensor = x + self.mlp(self.ln_2(x))
+        return given
+
+
+class Encoder(nn.Module):
+    """A learned position for every token, then the blocks."""
+
+    def __init__(self, tokens: int, width: int, heads: int, depth: int) -> None:
+        super().__init__()
+        self.pos_embedding = nn.Parameter(torch.empty(1, tokens, width).normal_(std=0.02))
+        blocks = {f"encoder_layer_{i}": EncoderBlock(width, heads) for i in range(depth)}
+        self.layers = nn.Sequential(OrderedDict(blocks))
+        self.ln = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.ln(self.layers(x + self.pos_embedding))
+        return normed
+
+
+class VisionTransformer(nn.Module):
+    """The transformer of Dosovitskiy et al. (2020), for images of 224 and patches of 16."""
+
+    def __init__(self, width: int, heads: int, depth: int, classes: int = 1000) -> None:
+        super().__init__()
+        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.conv_proj = nn.Conv2d(3, width, 16, 16)
+        self.encoder = Encoder(197, width, heads, depth)
+        self.heads = nn.Sequential(OrderedDict(head=nn.Linear(width, classes)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv_proj(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+        scores: Tensor = self.heads(self.encoder(x)[:, 0])
+        return scores
+
+
+def vit_b_16() -> VisionTransformer:
+    """ViT-B/16."""
+    return VisionTransformer(768, 12, 12)

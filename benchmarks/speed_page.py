@@ -32,7 +32,8 @@ measures everything anew, writes this page, and the README's table from the same
 minutes or so, and wants a machine that does nothing else. torchview draws with Graphviz's `dot`,
 and freezing needs a C++ compiler. `python benchmarks/table.py` only prints the table; with
 `--quick` it measures one round of each, to see that it works. Every script in
-[benchmarks/](../benchmarks) runs by itself too, and says at its top how.
+[benchmarks/](../benchmarks) runs by itself too, and says at its top how; gpu.py is for a machine
+with a GPU, of which there are no figures here yet.
 """
 
 READING = """\

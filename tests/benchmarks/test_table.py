@@ -61,7 +61,7 @@ def test_every_benchmark_of_the_table_is_tried_here() -> None:
     assert list(SMALLEST) == list(command.BENCHMARKS)
     scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
     parts = {"rows", "table", "speed_page", "live_memory", "handwritten", "handwritten_loop"}
-    assert scripts - parts == set(SMALLEST)
+    assert scripts - parts - {"gpu"} == set(SMALLEST)  # which most machines cannot run
 
 
 @pytest.mark.parametrize("name", SMALLEST)
