@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from archdsl.graph import Graph, Source, Wiring, walk_scopes
+from archdsl.ops.saved import NOTHING_SAVED
 
 
 def overwriting(graph: Graph, *, wiring: Wiring | None = None) -> Mapping[str, tuple[int, ...]]:
@@ -46,5 +47,7 @@ def _is_spare(known: Wiring, node: str, place: int, readers: Counter[Source]) ->
         return False
     given, made = known.types[source.node], nodes[source.node]["types"]
     shared = {before.shares(given, made, training=t)[source.output] for t in (True, False)}
-    kept = before.saved(given, made, (True,) * len(given)).outputs
-    return shared == {None} and source.output not in kept
+    saved = before.saved(given, made, (True,) * len(given))
+    if before.overwrites and saved != NOTHING_SAVED:
+        return False  # in place its gradient needs its output, whatever it needs else
+    return shared == {None} and source.output not in saved.outputs

@@ -46,6 +46,8 @@ def test_a_tensor_of_its_own_is_written_over(body: str) -> None:
         "conv(4, 3) -> sigmoid -> a: relu",  # whose gradient needs its output
         "conv(4, 3) -> a: leaky_relu(-0.5)",  # the sign would be lost
         "conv(4, 3) -> a: elu(-1.0)",
+        "conv(4, 3) -> relu6 -> a: leaky_relu",  # in place, relu6 needs its output
+        "conv(4, 3) -> elu -> a: relu",
         "conv(4, 3) -> a: gelu",  # torch has it not, or keeps a copy
         "conv(4, 3) -> a: silu",
         "parameter([4, 8, 8]) -> a: relu as y; add(x, y)",
