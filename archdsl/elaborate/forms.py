@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
@@ -169,13 +169,17 @@ def merge(
     *,
     error: Callable[[OpError], Diagnostic] | None = None,
     reason: str = "",
+    places: Mapping[str, Span] | None = None,
     **arguments: Any,
 ) -> TensorRef:
-    """The node of a merge that a form makes by itself."""
+    """The node of a merge that a form makes by itself. Raises Stop for arguments it has not."""
     cls = find(name)
     assert cls is not None, name
     path = frame.implicit(name)
-    op = build(cls, arguments)
+    try:
+        op = build(cls, arguments)
+    except OpError as problem:
+        raise Stop(context.op_diagnostic(problem, span, places or {})) from None
     return context.add(op, tensors, frame, path, span, error=error, reason=reason)[0]
 
 
@@ -387,6 +391,7 @@ def _branch(context: Context, form: ast.Branch, env: Env, frame: Frame) -> list[
     if any(t.type is None for t in tensors):
         return [UNKNOWN_TENSOR]
     arguments = {k: b.value for k, b in layer.named.items()}
+    places = {k: b.span for k, b in layer.named.items() if b.span is not None}
     assert not isinstance(layer.target, str)
 
     def explain(problem: OpError) -> Diagnostic:
@@ -400,6 +405,7 @@ def _branch(context: Context, form: ast.Branch, env: Env, frame: Frame) -> list[
             tensors,
             frame,
             form.keyword,
+            places=places,
             error=explain,
             reason=reason,
             **arguments,
