@@ -249,23 +249,27 @@ def _evaluate_atom(atom: Atom, sizes: Mapping[str, int]) -> int:
 
 def substitute(size: Size, mapping: Mapping[str, Size]) -> Size:
     """The size with some free sizes replaced; the others stay."""
+
+    def replaced(atom: Atom) -> Size:
+        if isinstance(atom, Symbol):
+            return mapping[atom.name] if atom.name in mapping else Dim({(atom,): 1})
+        if isinstance(atom, Floor):
+            return substitute(atom.numerator, mapping) // atom.divisor
+        return maximum(substitute(atom.left, mapping), substitute(atom.right, mapping))
+
+    return _with_atoms(size, replaced)
+
+
+def _with_atoms(size: Size, replaced: Callable[[Atom], Size]) -> Size:
     if isinstance(size, int):
         return size
     total: Size = 0
     for monomial, coefficient in size.terms.items():
         product: Size = coefficient
         for atom in monomial:
-            product = product * _substitute_atom(atom, mapping)
+            product = product * replaced(atom)
         total = total + product
     return total
-
-
-def _substitute_atom(atom: Atom, mapping: Mapping[str, Size]) -> Size:
-    if isinstance(atom, Symbol):
-        return mapping[atom.name] if atom.name in mapping else Dim({(atom,): 1})
-    if isinstance(atom, Floor):
-        return substitute(atom.numerator, mapping) // atom.divisor
-    return maximum(substitute(atom.left, mapping), substitute(atom.right, mapping))
 
 
 def symbols(size: Size) -> frozenset[str]:
@@ -306,15 +310,7 @@ def _minimum_value(size: Dim) -> int | None:
 
 def _counted_from_one(size: Size) -> Size:
     """The size with 1 more for every free size, which may then be 0: no maximum is decided."""
-    if isinstance(size, int):
-        return size
-    total: Size = 0
-    for monomial, coefficient in size.terms.items():
-        product: Size = coefficient
-        for atom in monomial:
-            product = product * _atom_counted_from_one(atom)
-        total = total + product
-    return total
+    return _with_atoms(size, _atom_counted_from_one)
 
 
 def _atom_counted_from_one(atom: Atom) -> Size:

@@ -4,7 +4,8 @@
 the seventy classes that a command needs, that was a sixth of what the command took. Here
 ``__init__`` alone is written anew. The other methods are the same functions for all classes, and
 say what those of dataclasses say. ``fields`` and ``field`` are those of dataclasses, which look at
-a class when they are first asked about it.
+a class when they are first asked about it. For the same reason what is not frozen, and never
+compared or shown, is ``@dataclass(eq=False, repr=False)``.
 """
 
 from __future__ import annotations

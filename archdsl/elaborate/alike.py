@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from archdsl.elaborate.context import Context
 from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.values import ABSENT, BlockDef, Bound, Env, LayerValue
 from archdsl.ops.arguments import Choice
 from archdsl.syntax import ast
 
+_T = TypeVar("_T")
 _DEEPEST, _LONGEST = 6, 256  # of lists among the arguments
 
 
@@ -47,7 +50,33 @@ def _frozen_argument(bound: Bound, depth: int) -> Any:
     return frozen(bound.value, depth + 1), id(bound.span), id(bound.expression)
 
 
-def written(expr: ast.Expr, memory: Memory, env: Env) -> tuple[Any, Any]:
+def once_alike(
+    work: Callable[[Context, Any, Env], _T],
+    context: Context,
+    expr: ast.Expr,
+    env: Env,
+    keeps: Callable[[_T], bool] = lambda _: True,
+) -> _T:
+    """What ``work`` makes of an expression: worked out once while the names in it stay.
+
+    Nothing is kept of what ``keeps`` refuses, nor where a mistake is raised.
+    """
+    memory = context.memory
+    key, kept = _written(expr, memory, env)
+    if key is None:
+        return work(context, expr, env)
+    key = work, key
+    if key in memory.worked_out:
+        context.budget.spend(expr.span)
+        known: _T = memory.worked_out[key]
+        return known
+    value = work(context, expr, env)
+    if keeps(value):
+        memory.keep_value(key, value, kept)
+    return value
+
+
+def _written(expr: ast.Expr, memory: Memory, env: Env) -> tuple[Any, Any]:
     """What an expression comes to where it stands: a key, and what must be kept as long as that.
 
     Its names stand for values, and in hints for expressions. The key is None where it depends on

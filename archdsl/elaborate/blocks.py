@@ -6,14 +6,15 @@ in which its names stand for the same; what its body does is :mod:`archdsl.elabo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from archdsl.diagnostics import Diagnostic, Label, Span
-from archdsl.elaborate.alike import UnlikeError, frozen, written
+from archdsl.elaborate.alike import UnlikeError, frozen, once_alike
 from archdsl.elaborate.context import DEEPEST_CALL, BlockCall, Context
 from archdsl.elaborate.expressions import WeightPath, evaluate, is_choice_only
-from archdsl.elaborate.hints import hints_of, parameter_hint
+from archdsl.elaborate.hints import default_hint, hints_of
 from archdsl.elaborate.parameters import sort_arguments
 from archdsl.elaborate.recording import Call, run_once
 from archdsl.elaborate.sites import Site, arriving, weight
@@ -61,15 +62,12 @@ def called_block(context: Context, expr: ast.Call, env: Env) -> BlockValue | Non
     callee = env.find(expr.callee.id)
     if not isinstance(callee, LayerValue) or not isinstance(callee.target, BlockDef):
         return None
-    key, kept = written(expr, context.memory, env)
-    if key is not None and key in context.memory.calls:
-        context.budget.spend(expr.span)
-        return context.memory.calls[key]
+    return once_alike(_called, context, expr, env, lambda called: called.key is not None)
+
+
+def _called(context: Context, expr: ast.Call, env: Env) -> BlockValue:
     layer = evaluate(expr, env, context.budget)
-    found = with_arguments(context, layer, callee.target, env, expr.span)
-    if key is not None and found.key is not None and not found.tensors:
-        context.memory.keep_call(key, found, kept)
-    return found
+    return with_arguments(context, layer, layer.target, env, expr.span)
 
 
 def with_arguments(
@@ -88,7 +86,7 @@ def with_arguments(
             )
         )
     bound, tensors = sort_arguments(layer, block, span)
-    own = _parameter_names(context, block, bound, span)
+    own = bind_parameters(context, block, bound, "block", partial(_missing, block, span))
     given = tuple(bound)
     try:
         key = given, tuple([(name, frozen(value)) for name, value in own.names.items()])
@@ -118,39 +116,46 @@ def _shown_arguments(
     return tuple(shown)
 
 
-def _parameter_names(
-    context: Context, block: BlockDef, bound: Mapping[str, Bound], span: Span
+def _missing(block: BlockDef, span: Span, parameter: ast.Parameter) -> Diagnostic:
+    return Diagnostic(
+        "missing-argument",
+        f"{block.name} needs {parameter.name}",
+        span=span,
+        labels=(Label(parameter.span, "has no default"),),
+        help=f"give it: {block.name}({parameter.name} = …)",
+    )
+
+
+def bind_parameters(
+    context: Context,
+    block: BlockDef,
+    bound: Mapping[str, Bound],
+    kind: str,
+    missing: Callable[[ast.Parameter], Diagnostic],
 ) -> Env:
-    """The environment of a block's body, with its parameters bound."""
-    definition = block.definition
-    env = Env(block.env, kind="block")
-    for parameter in definition.parameters:
-        name = parameter.name
+    """The environment of a body, with its parameters as they are given or by default.
+
+    Raises Stop of what ``missing`` says of one that has neither.
+    """
+    env = Env(block.env, kind=kind)
+    for parameter in block.definition.parameters:
+        name, default = parameter.name, parameter.default
+        hint = None
         if name in bound:
             value = bound[name].value
             if isinstance(value, WeightPath):
                 value = weight(context, value)
-        elif parameter.default is not None:
-            value = default_value(context, parameter.default, env)
+        elif default is not None:
+            value = _default_value(context, default, env)
+            hint = default_hint(default, env)
         else:
-            raise Stop(
-                Diagnostic(
-                    "missing-argument",
-                    f"{definition.name} needs {name}",
-                    span=span,
-                    labels=(Label(parameter.span, "has no default"),),
-                    help=f"give it: {definition.name}({name} = …)",
-                )
-            )
-        hint = block.hints[name]
-        if name not in bound and name not in block.defaults:
-            hint = parameter_hint(parameter, env, given=False)
-        env.hints[name] = hint
+            raise Stop(missing(parameter))
         env.names[name] = value
+        env.hints[name] = hint or block.hints[name]
     return env
 
 
-def default_value(context: Context, expr: ast.Expr, env: Env) -> Any:
+def _default_value(context: Context, expr: ast.Expr, env: Env) -> Any:
     """A parameter's default; a bare word that some layer offers as a choice stays that word."""
     if isinstance(expr, ast.Name) and not env.binds(expr.id) and is_choice_only(expr.id):
         return Choice(expr.id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Span, suggest
 from archdsl.elaborate import forms
-from archdsl.elaborate.alike import written
+from archdsl.elaborate.alike import once_alike
 from archdsl.elaborate.blocks import BlockValue, called_block, run_block
 from archdsl.elaborate.calls import run_layer
 from archdsl.elaborate.context import BlockCall, Context, Visit
@@ -85,7 +85,7 @@ def run_let(context: Context, statement: ast.Let, env: Env) -> None:
     value: Any = UNKNOWN
     try:
         refuse_it(statement.name, statement.name_span)
-        value, closed = _let(context, statement.value, env)
+        value, closed = once_alike(_let, context, statement.value, env)
         if closed is not None:
             env.hints[statement.name] = closed
             if env.kind == "block":
@@ -100,16 +100,9 @@ def run_let(context: Context, statement: ast.Let, env: Env) -> None:
 
 
 def _let(context: Context, expr: ast.Expr, env: Env) -> tuple[Any, ast.Expr | None]:
-    """A constant's value, and its expression in hints: worked out once while its names stay."""
-    key, kept = written(expr, context.memory, env)
-    if key is not None and key in context.memory.lets:
-        context.budget.spend(expr.span)
-        return context.memory.lets[key]
+    """A constant's value, and its expression in hints."""
     value = evaluate(expr, env, context.budget)
-    closed = close_known(expr, value, env, context.memory)
-    if key is not None:
-        context.memory.keep_let(key, value, closed, kept)
-    return value, closed
+    return value, close_known(expr, value, env, context.memory)
 
 
 def _output(context: Context, statement: ast.Output, env: Env) -> TensorRef | None:
@@ -326,7 +319,7 @@ def _apply(
     """A stage that is an expression: a tensor to start from, a module, a layer or a block."""
     value: Any
     if isinstance(expr, ast.Call):
-        value = called_block(context, expr, env) or _called(context, expr, env)
+        value = called_block(context, expr, env) or once_alike(_called, context, expr, env)
     else:
         value = callable_of(expr, env, context.budget)
     if isinstance(value, TensorRef):
@@ -373,16 +366,8 @@ def _apply(
 
 
 def _called(context: Context, expr: ast.Call, env: Env) -> Any:
-    """The value of a call, of a layer mostly: worked out once while its names stay."""
-    key, kept = written(expr, context.memory, env)
-    if key is None:
-        return evaluate(expr, env, context.budget)
-    if key in context.memory.layers:
-        context.budget.spend(expr.span)
-        return context.memory.layers[key]
-    value = evaluate(expr, env, context.budget)
-    context.memory.keep_layer(key, value, kept)
-    return value
+    """The value of a call, of a layer mostly."""
+    return evaluate(expr, env, context.budget)
 
 
 def _start(tensor: TensorRef, stage: ast.Stage, label: str | None, first: bool) -> TensorRef:

@@ -8,10 +8,11 @@ parameters, ``it.channels`` and ``it.features`` stand for the sizes of what arri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.diagnostics import Span
+from archdsl.elaborate.alike import names_in
 from archdsl.elaborate.bounds import Budget
 from archdsl.elaborate.expressions import evaluate
 from archdsl.elaborate.memory import Memory
@@ -60,36 +61,12 @@ def close_known(expr: ast.Expr, value: Any, env: Env, memory: Memory) -> ast.Exp
     """:func:`close` of an expression whose value is known: most are numbers, and done with."""
     if isinstance(expr, (ast.Name, ast.Literal_)):
         return close(expr, env)
-    names = memory.once(_names, expr)
+    names = memory.once(names_in, expr)
     if names is not None and all(type(env.hint(name)) is ast.Literal_ for name in names):
-        return literal(value, expr.span)
+        known = literal(value, expr.span)
+        if known is not None:
+            return known
     return close(expr, env)
-
-
-_PARTS: dict[type, Callable[[Any], Iterable[ast.Expr]]] = {
-    ast.Unary: lambda expr: (expr.operand,),
-    ast.Binary: lambda expr: (expr.left, expr.right),
-    ast.Compare: lambda expr: (expr.first, *(one for _, one in expr.rest)),
-    ast.Conditional: lambda expr: (expr.condition, expr.then, expr.otherwise),
-}
-"""What an expression is computed from, where a literal comes of literals."""
-
-
-def _names(expr: ast.Expr) -> frozenset[str] | None:
-    """The names in an expression that is a literal where they all stand for some, or None."""
-    if isinstance(expr, ast.Name):
-        return frozenset((expr.id,))
-    if isinstance(expr, ast.Literal_):
-        return frozenset()
-    if type(expr) not in _PARTS:
-        return None
-    found: frozenset[str] = frozenset()
-    for part in _PARTS[type(expr)](expr):
-        names = _names(part)
-        if names is None:
-            return None
-        found |= names
-    return found
 
 
 def _close_conditional(
@@ -164,13 +141,10 @@ def hints_of(bound: Mapping[str, Bound], env: Env, memory: Memory) -> dict[str, 
     return result
 
 
-def parameter_hint(parameter: ast.Parameter, env: Env, given: bool) -> ast.Expr:
-    """What a parameter stands for in hints: itself, or a default that follows from others.
+def default_hint(default: ast.Expr, env: Env) -> ast.Expr | None:
+    """What a parameter left at its default stands for in hints, where that is not itself.
 
     ``padding = kernel // 2`` left at its default is no number of its own.
     """
-    if not given and parameter.default is not None:
-        closed = close(parameter.default, env)
-        if closed is not None and not isinstance(closed, ast.Literal_):
-            return closed
-    return ast.Name(parameter.span, parameter.name)
+    closed = close(default, env)
+    return None if isinstance(closed, ast.Literal_) else closed

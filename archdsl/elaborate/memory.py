@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from archdsl.elaborate.blocks import BlockValue
     from archdsl.elaborate.recording import Recording
     from archdsl.syntax import ast
 
 _T = TypeVar("_T")
-_MOST_CALLS = 10_000
+_MOST_CALLS = 10_000  # and constants, whose values are kept
 _MOST_KEPT = 300_000  # nodes: those of two networks as large as one may be
 
 
@@ -21,9 +20,7 @@ class Memory:
     def __init__(self) -> None:
         self.recordings: dict[Any, Recording] = {}
         self.size = 0
-        self.calls: dict[Any, BlockValue] = {}
-        self.layers: dict[Any, Any] = {}
-        self.lets: dict[Any, tuple[Any, ast.Expr | None]] = {}
+        self.worked_out: dict[Any, Any] = {}
         self._kept: list[Any] = []
         self._found: dict[Any, tuple[ast.Expr, Any]] = {}
 
@@ -39,22 +36,10 @@ class Memory:
         result: _T = known[1]
         return result
 
-    def keep_call(self, key: Any, called: BlockValue, kept: Any) -> None:
-        """Keep what a call is given, with all that its key names by identity."""
+    def keep_value(self, key: Any, value: Any, kept: Any) -> None:
+        """Keep what an expression gives, with all that its key names by identity."""
         if len(self._kept) < _MOST_CALLS:
-            self.calls[key] = called
-            self._kept.append(kept)
-
-    def keep_layer(self, key: Any, value: Any, kept: Any) -> None:
-        """Keep a layer with its arguments, likewise."""
-        if len(self._kept) < _MOST_CALLS:
-            self.layers[key] = value
-            self._kept.append(kept)
-
-    def keep_let(self, key: Any, value: Any, closed: ast.Expr | None, kept: Any) -> None:
-        """Keep a constant's value, and its expression in hints, likewise."""
-        if len(self._kept) < _MOST_CALLS:
-            self.lets[key] = value, closed
+            self.worked_out[key] = value
             self._kept.append(kept)
 
     def keep(self, key: Any, recording: Recording) -> None:

@@ -7,17 +7,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
+from functools import partial
 from typing import Any
 
 from archdsl.conditions import Condition, Solution, solve
 from archdsl.diagnostics import Diagnostic, Label, Span, suggest
 from archdsl.dims import Dim, symbol, symbols
-from archdsl.elaborate.blocks import default_value
+from archdsl.elaborate.blocks import bind_parameters
 from archdsl.elaborate.body import run_body
 from archdsl.elaborate.bounds import Budget
 from archdsl.elaborate.context import Context, TooLarge
 from archdsl.elaborate.expressions import bind_arguments, evaluate, given_twice
-from archdsl.elaborate.hints import parameter_hint
 from archdsl.elaborate.memory import Memory
 from archdsl.elaborate.names import refuse_it
 from archdsl.elaborate.parameters import bind_in_order, no_parameter
@@ -111,7 +111,8 @@ def _elaborate(
     block = layer.target
     assert isinstance(block, BlockDef)
     definition = block.definition
-    env = _bind_parameters(context, layer, definition, block.env, parameters)
+    bound = _given(layer, definition, block.env, parameters)
+    env = bind_parameters(context, block, bound, "network", partial(_missing, definition))
     graph = context.graph
     arguments = {p.name: env.names[p.name] for p in definition.parameters}
     graph.graph["parameters"] = {k: v for k, v in arguments.items() if v is not UNKNOWN}
@@ -202,13 +203,10 @@ def _resolve(context: Context, network: BlockDef | NetworkAlias, depth: int) -> 
     return layer
 
 
-def _bind_parameters(
-    context: Context,
-    layer: LayerValue,
-    definition: ast.Definition,
-    outer: Env,
-    given: Mapping[str, Any],
-) -> Env:
+def _given(
+    layer: LayerValue, definition: ast.Definition, outer: Env, given: Mapping[str, Any]
+) -> dict[str, Bound]:
+    """The parameters that an alias gives a network, and those that Python does."""
     names = [p.name for p in definition.parameters]
     bound = bind_in_order(definition, layer.positional, None)
     for name, argument in layer.named.items():
@@ -231,26 +229,18 @@ def _bind_parameters(
                 )
             )
         bound[name] = Bound(_from_python(value, outer))
-    env = Env(outer, kind="network")
-    for parameter in definition.parameters:
-        if parameter.name in bound:
-            value = bound[parameter.name].value
-        elif parameter.default is not None:
-            value = default_value(context, parameter.default, env)
-        else:
-            raise Stop(
-                Diagnostic(
-                    "missing-argument",
-                    f"the network {definition.name} needs {parameter.name}",
-                    span=parameter.span,
-                    text="has no default",
-                    help=f"give it a value: network my_{definition.name}"
-                    f" = {definition.name}({parameter.name} = …)",
-                )
-            )
-        env.hints[parameter.name] = parameter_hint(parameter, env, parameter.name in bound)
-        env.names[parameter.name] = value
-    return env
+    return bound
+
+
+def _missing(definition: ast.Definition, parameter: ast.Parameter) -> Diagnostic:
+    return Diagnostic(
+        "missing-argument",
+        f"the network {definition.name} needs {parameter.name}",
+        span=parameter.span,
+        text="has no default",
+        help=f"give it a value: network my_{definition.name}"
+        f" = {definition.name}({parameter.name} = …)",
+    )
 
 
 def _from_python(value: Any, env: Env) -> Any:

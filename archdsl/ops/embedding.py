@@ -49,6 +49,10 @@ class Embedding(Op):
     )
     tie: WeightRef | None = weight(doc="another layer's parameter to use as the weight")
 
+    @property
+    def indices(self) -> int:
+        return self.num_embeddings
+
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         x = inputs[0]
         _need_indices(self, x)
@@ -157,6 +161,10 @@ class OneHot(Op):
     keeps = NOTHING_SAVED
 
     classes: int = size(doc="how many indices there are")
+
+    @property
+    def indices(self) -> int:
+        return self.classes
 
     def infer(self, inputs: Sequence[Tensor], need: Need) -> tuple[Tensor, ...]:
         x = inputs[0]

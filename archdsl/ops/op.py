@@ -269,6 +269,11 @@ class Op:
         """
         return ()
 
+    @property
+    def indices(self) -> int | None:
+        """How many there are of the indices that it looks up, from 0 on: PyTorch refuses others."""
+        return None
+
     def caption(self, inputs: Sequence[Tensor]) -> Caption:
         """What a drawing writes on it."""
         required = frozenset(p.name for p in signature(type(self)) if p.required)

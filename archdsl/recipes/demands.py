@@ -8,7 +8,7 @@ from math import prod
 
 from archdsl.conditions import Condition
 from archdsl.graph import Source, Wiring
-from archdsl.ops.op import Op, Tensor
+from archdsl.ops.op import Tensor
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,11 @@ def demands_of(wiring: Wiring) -> Demands:
     graph = wiring.graph
     found: dict[str, Indices] = {}
     for node, op in wiring.ops.items():
-        count = _known_indices(op, wiring.types[node]) if node in wiring.alive else None
+        count = op.indices if node in wiring.alive else None
         name = _unchanged_from(wiring, wiring.sources[node][0]) if count else None
         if count and name and (name not in found or count < found[name].count):
             found[name] = Indices(count, graph.nodes[node].get("path") or node)
     return Demands(tuple(graph.graph["conditions"]), found)
-
-
-def _known_indices(op: Op, types: tuple[Tensor, ...]) -> int | None:
-    """How many indices a layer takes that looks them up, or None for any other layer."""
-    if op.family != "embedding" or types[0].dtype != "int":
-        return None
-    count = getattr(op, "num_embeddings", None) or getattr(op, "classes", None)
-    return count if isinstance(count, int) else None
 
 
 def _unchanged_from(wiring: Wiring, source: Source) -> str | None:

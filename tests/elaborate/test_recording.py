@@ -26,13 +26,7 @@ class Forgetful(Memory):
     def keep(self, key: Any, recording: Any) -> None:
         pass
 
-    def keep_call(self, key: Any, called: Any, kept: Any) -> None:
-        pass
-
-    def keep_layer(self, key: Any, value: Any, kept: Any) -> None:
-        pass
-
-    def keep_let(self, key: Any, value: Any, closed: Any, kept: Any) -> None:
+    def keep_value(self, key: Any, value: Any, kept: Any) -> None:
         pass
 
     def once(self, find: Any, expr: Any) -> Any:
@@ -114,6 +108,17 @@ block pair(first, second) { unit(first) -> unit(second) }
 def test_a_call_met_again_is_given_the_same(body: str) -> None:
     text = f"{CALLS}network n(c = 3) {{ input x: [c, 8, 8]; {body} }}\n"
     assert_nothing_is_lost(archdsl.loads(f"{text}network m = n(5)\n"))
+
+
+def test_a_default_at_fault_is_told_of_every_network_of_a_file() -> None:
+    block = "block b(width, half = width // 0) { conv(half, 1) }"
+    spec = archdsl.loads(
+        f"{block}\n{NETWORK.format(body='for i in [8, 8] { b(i) }')}network m = n\n"
+    )
+    assert_nothing_is_lost(spec)
+    memory = Memory()
+    for name in ("n", "m"):
+        assert expanded(spec, name, memory).failed
 
 
 @pytest.fixture
