@@ -33,6 +33,7 @@ with importing():
         source,
         summary,
         trained,
+        write_onnx,
     )
     from archdsl.diagnostics import ArchError, Diagnostic
     from archdsl.ops.op import Op, layer
@@ -70,6 +71,7 @@ __all__ = [
     "source",
     "summary",
     "trained",
+    "write_onnx",
 ]
 
 

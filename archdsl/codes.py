@@ -381,6 +381,21 @@ _code(
     """,
 )
 _network(
+    "dead-tie",
+    "A weight is tied to that of a layer whose output reaches no output of the network.",
+    """
+    input x: [16]
+    other: linear(16)
+    x -> linear(16, tie = other.weight)
+    """,
+    """
+    input x: [16]
+    other: linear(16) as first
+    x -> linear(16, tie = other.weight)
+    add(first, it)
+    """,
+)
+_network(
     "foreign-module",
     "A module of `torch.nn` cannot be a layer, or does not work on what arrives.",
     """
@@ -1016,12 +1031,12 @@ _code(
 )
 _code(
     "onnx-failed",
-    "PyTorch cannot write this network as ONNX, such as a `scan` over a free number of steps.",
+    "PyTorch cannot write this network as ONNX: it knows no counterpart there of some layer.",
     """
-    archdsl compile scan.arch --format onnx -o scan.onnx  # input x: [T, 4]
+    archdsl compile example.arch --format onnx -o example.onnx  # conv(8, 3) -> rrelu
     """,
     """
-    archdsl compile scan.arch --format onnx -o scan.onnx  # input x: [10, 4]
+    archdsl compile example.arch --format onnx -o example.onnx  # conv(8, 3) -> leaky_relu(0.2)
     """,
     kind="sh",
 )

@@ -344,10 +344,31 @@ def onnx(
     weights: Mapping[str, TorchTensor] | str | os.PathLike[str] | None = None,
     **parameters: Any,
 ) -> bytes:
-    """The network as the bytes of an ONNX file. Needs the extra: ``pip install archdsl[onnx]``."""
+    """The network as the bytes of an ONNX file. Needs the extra: ``pip install archdsl[onnx]``.
+
+    ArchError for weights of more than 2 GB: those take :func:`write_onnx`.
+    """
     from archdsl.backends.torch_export import export_onnx
 
     return export_onnx(graph(target, **parameters), weights=weights)
+
+
+def write_onnx(
+    target: Target,
+    path: str | os.PathLike[str],
+    /,
+    *,
+    weights: Mapping[str, TorchTensor] | str | os.PathLike[str] | None = None,
+    **parameters: Any,
+) -> None:
+    """Write the network as an ONNX file, as :func:`onnx` makes it.
+
+    Where the weights take more than 2 GB they lie beside it, in a file named like it with ``.data``
+    behind. ArchError, code ``unwritable-file``, where that cannot be written.
+    """
+    from archdsl.backends import torch_export
+
+    torch_export.write_onnx(graph(target, **parameters), path, weights=weights)
 
 
 def optimize(

@@ -25,12 +25,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from archdsl.diagnostics import ArchError, Diagnostic, Span, suggest
-from archdsl.ops.arguments import OpError
+from archdsl.ops.arguments import OpError, WeightRef
 from archdsl.ops.op import Op, Outcome, Tensor, build, call_form, find, names, outcome
 from archdsl.records import record
 
@@ -336,6 +337,16 @@ def graph_error(
     """The diagnostic for a node that is laid out wrongly."""
     span = graph.nodes[node].get("span") if node in graph else None
     return Diagnostic(code, message, span=span, notes=(f"at node {node}",), help=help)
+
+
+def dead_ties(graph: Graph, alive: AbstractSet[str]) -> Iterator[tuple[str, WeightRef]]:
+    """The live nodes with the weight of a layer that none of them is, and that weight."""
+    nodes = graph.nodes
+    paths = {nodes[node].get("path") or node for node in alive}
+    for node in nodes:
+        tie = (nodes[node].get("args") or {}).get("tie") if node in alive else None
+        if isinstance(tie, WeightRef) and tie.path not in paths:
+            yield node, tie
 
 
 def live_nodes(graph: Graph, *, training: bool = True) -> set[str]:

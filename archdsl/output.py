@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from archdsl.diagnostics import ArchError, Diagnostic
@@ -23,23 +24,61 @@ def write_file(path: str | os.PathLike[str], content: str | bytes, *, replace: b
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
-        place = Path(os.path.realpath(path))
-        mode = _mode(place)
-        if not place.parent.is_dir():
-            raise _unwritable(path, f"there is no folder {Path(path).parent}")
-        if mode is not None and stat.S_ISDIR(mode):
-            raise _unwritable(path, "it is a folder")
+        place, mode = _place(path)
         if mode is not None and not replace:
             raise _unwritable(path, "it is there already", help="--force writes over it")
-        if mode is not None and not os.access(place, os.W_OK):
-            raise _unwritable(path, "it may only be read")
         if mode is not None and not stat.S_ISREG(mode):
             _write_through(place, data)  # a device or a pipe is written to, never replaced
         else:
             _write_beside(place, data, mode)
     except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or str(problem)
-        raise _unwritable(path, reason[:1].lower() + reason[1:]) from None
+        raise _unwritable(path, _reason(problem)) from None
+
+
+@contextmanager
+def file_and_others(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A place for a file and others beside it, whose names begin with its own.
+
+    It lies in a folder that nobody sees. In the end all of them take their places, the file itself
+    last; where anything goes wrong, none does. ArchError, code ``unwritable-file``, for that.
+    """
+    try:
+        place, mode = _place(path)
+        if mode is not None and not stat.S_ISREG(mode):
+            raise _unwritable(path, "it must be a file, with others beside it")
+        with tempfile.TemporaryDirectory(prefix=f".{place.name[:60]}.", dir=place.parent) as folder:
+            yield Path(folder, place.name)
+            written = sorted(Path(folder).iterdir(), key=lambda file: len(file.name), reverse=True)
+            for file in written:
+                _reach_disk(file)
+                file.chmod(_usual_mode() if mode is None else stat.S_IMODE(mode))
+            for file in written:
+                file.replace(place.with_name(file.name))
+    except (OSError, ValueError) as problem:
+        raise _unwritable(path, _reason(problem)) from None
+
+
+def _place(path: str | os.PathLike[str]) -> tuple[Path, int | None]:
+    """Where a path leads, and the mode of what is there that may be written over."""
+    place = Path(os.path.realpath(path))
+    mode = _mode(place)
+    if not place.parent.is_dir():
+        raise _unwritable(path, f"there is no folder {Path(path).parent}")
+    if mode is not None and stat.S_ISDIR(mode):
+        raise _unwritable(path, "it is a folder")
+    if mode is not None and not os.access(place, os.W_OK):
+        raise _unwritable(path, "it may only be read")
+    return place, mode
+
+
+def _reach_disk(file: Path) -> None:
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
+
+
+def _reason(problem: OSError | ValueError) -> str:
+    reason = getattr(problem, "strerror", None) or str(problem)
+    return reason[:1].lower() + reason[1:]
 
 
 def _mode(place: Path) -> int | None:

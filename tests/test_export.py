@@ -1,6 +1,8 @@
 """ONNX: what the exported file computes is what the module computes, at other sizes too."""
 
+import errno
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -11,10 +13,12 @@ from click.testing import CliRunner
 
 import archdsl
 from archdsl.cli import cli
+from archdsl.dims import evaluate
+from archdsl.passes.shapes import input_types
 
 ROOT = Path(__file__).resolve().parent.parent
 
-pytest.importorskip("onnx", reason="the extra onnx is not installed")
+onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
@@ -68,14 +72,102 @@ def test_inputs_outputs_and_free_sizes_bear_their_names() -> None:
     assert (output.name, output.shape) == ("output", ["batch", 2, "H", "W"])
 
 
-def test_a_scan_of_free_length_is_refused_at_once() -> None:
+RECURRENT = {
+    "rnn": "input x: [T, 6]; rnn(5)",
+    "deep": "input x: [T, 6]; rnn(5, num_layers = 3, bidirectional = true, nonlinearity = relu)",
+    "no bias": "input x: [T, 6]; rnn(5, num_layers = 2, bias = false)",
+    "state": "input x: [T, 6]; input h: [1, 5]; x -> rnn(5, hidden = h) as (y, z);"
+    " output y; output z",
+    "steps": "input x: [7, 6]; rnn(5)",
+    "scan": "input x: [T, 6]; scan h = zeros(5) { concat(it, h) -> linear(5) -> tanh as h }",
+    "two states": "input x: [T, 6]; scan h = zeros(5), c = zeros(5) {"
+    " lstm_cell(5, hidden = h, cell = c) as (h, c); mul(h, c) }",
+    "unread state": "input x: [T, 6]; scan h = zeros(6) { tanh as h; linear(3) }",
+    "unchanged": "input x: [T, 6]; input h0: [6]; x -> scan h = h0 {"
+    " add(it, h) as y; h -> identity as h; y }",
+    "again": "input x: [T, 6]; scan h = zeros(6) { add(it, h) -> tanh as h };"
+    " scan h = zeros(6) { sub(it, h) as h }",
+    "nested": "input x: [T, S, 6]; scan h = zeros(5) {"
+    " scan g = zeros(4) { concat(it, g) -> linear(4) -> tanh as g };"
+    " select(1, -1) -> concat(it, h) -> linear(5) as h }",
+    "images": "input x: [T, 3, H, W]; input h0: [4, H, W]; x -> scan h = h0 {"
+    " concat(it, h) -> conv(4, 3, padding = 1) -> bn -> relu as h }",
+}
+
+
+@pytest.mark.parametrize("body", RECURRENT.values(), ids=RECURRENT)
+def test_any_number_of_steps(body: str) -> None:
+    """A scan is ONNX's Scan, and ``rnn`` its RNN: neither is written out step by step."""
+    graph = archdsl.graph(archdsl.loads(f"network n {{ {body} }}"))
+    torch.manual_seed(0)
+    module = archdsl.compile(graph).eval()
+    content = archdsl.onnx(graph, weights=module.state_dict())
+    assert {"Scan", "RNN"} & {node.op_type for node in onnx.load_from_string(content).graph.node}
+    for batch, free in (
+        (1, {"T": 1, "S": 2, "H": 3, "W": 4}),
+        (3, {"T": 9, "S": 5, "H": 7, "W": 6}),
+    ):
+        inputs = {
+            name: torch.randn(batch, *(evaluate(size, free) for size in kind.dims))
+            for name, kind in input_types(graph).items()
+        }
+        if body == RECURRENT["steps"]:
+            inputs = {"x": torch.randn(batch, 7, 6)}
+        with torch.inference_mode():
+            wanted = module(*inputs.values())
+        wanted = [wanted] if isinstance(wanted, torch.Tensor) else list(wanted)
+        for ours, theirs in zip(run_onnx(content, inputs), wanted, strict=True):
+            np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture
+def with_little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if an ONNX file held a hundred bytes of weights."""
+    monkeypatch.setattr("archdsl.backends.torch_export.export.LARGEST", 100)
+
+
+@pytest.mark.usefixtures("with_little_room")
+def test_large_weights_lie_beside_the_file(tmp_path: Path) -> None:
+    module = archdsl.compile(spec("mlp.arch:mlp")).eval()
+    file = tmp_path / "network.onnx"
+    file.write_bytes(b"what was there")
+    archdsl.write_onnx(spec("mlp.arch:mlp"), file, weights=module.state_dict())
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["network.onnx", "network.onnx.data"]
+    assert file.stat().st_size < file.with_name("network.onnx.data").stat().st_size / 10
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    x = torch.randn(2, 1, 28, 28)
+    (found,) = session.run(None, {"image": x.numpy()})
+    np.testing.assert_allclose(found, module(x).detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.usefixtures("with_little_room")
+def test_large_weights_are_no_bytes_of_one_file(tmp_path: Path) -> None:
     with pytest.raises(archdsl.ArchError) as caught:
-        archdsl.onnx(spec("recurrent.arch:rnn_written_out"))
+        archdsl.onnx(spec("mlp.arch:mlp"))
     (diagnostic,) = caught.value.diagnostics
-    assert diagnostic.code == "onnx-failed"
-    assert diagnostic.message == "ONNX needs to know how many steps a scan has"
-    assert diagnostic.span is not None
-    assert diagnostic.span.text.startswith("scan")
+    assert diagnostic.code == "too-large"
+    assert "archdsl.write_onnx" in diagnostic.help
+    call = ["compile", spec("mlp.arch:mlp"), "--format", "onnx", "-o", str(tmp_path / "a" / "b")]
+    done = CliRunner().invoke(cli, call)
+    assert done.exit_code != 0
+    assert "there is no folder" in done.stderr
+
+
+@pytest.mark.usefixtures("with_little_room")
+def test_nothing_is_changed_where_large_weights_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "network.onnx"
+    file.write_bytes(b"what was there")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(torch.onnx.ONNXProgram, "save", full)
+    with pytest.raises(archdsl.ArchError, match="no space left"):
+        archdsl.write_onnx(spec("mlp.arch:mlp"), file)
+    assert [f.name for f in tmp_path.iterdir()] == ["network.onnx"]
+    assert file.read_bytes() == b"what was there"
 
 
 def test_outputs_in_training_alone_are_left_out() -> None:

@@ -12,7 +12,7 @@ import torch
 import archdsl
 from archdsl.diagnostics import ArchError, Diagnostic
 from archdsl.dims import symbol
-from archdsl.graph import Graph
+from archdsl.graph import Graph, Source, connect
 from archdsl.ops.arguments import WeightRef
 from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
 
@@ -294,6 +294,20 @@ def test_a_tied_weight_follows_its_owner() -> None:
     (found,) = archdsl.check(graph).diagnostics
     assert found.message == "the weight embed.weight that head uses is not there"
     assert found.help == "did you mean tokens.weight?"
+
+
+def test_a_weight_of_what_is_dropped_is_no_weight() -> None:
+    graph = archdsl.graph(
+        archdsl.loads(
+            "network n {\n input x: [8]\n a: linear(8) as y\n"
+            " x -> b: linear(8, tie = a.weight)\n add(y, it)\n}"
+        )
+    )
+    graph.remove_node("add1")
+    connect(graph, "output", [Source("b")])
+    (found,) = [d for d in archdsl.check(graph).diagnostics if d.severity == "error"]
+    assert found.code == "dead-tie"
+    assert found.notes == ("at node b",)
 
 
 def test_free_sizes_are_solved_again(graph: Graph) -> None:

@@ -79,7 +79,8 @@ def compile_command(
     """Write a network as PyTorch source, or as an ONNX file.
 
     The source is a file of its own that needs torch alone; without -o it goes to standard
-    output. In ONNX the batch and the free sizes stay open.
+    output. In ONNX the batch and the free sizes stay open; weights of more than 2 GB lie
+    beside the file, in FILE.data.
     """
     if training and form == "onnx":
         raise call_error("an ONNX file cannot train", help="leave out --with-training or --format")
@@ -96,6 +97,10 @@ def compile_command(
     graph = checked_graph(target, settings)
     if graph is None:
         return SPECIFICATION_AT_FAULT
+    if form == "onnx" and output not in {None, "-"}:
+        assert output is not None
+        _write_onnx(graph, output, weights)
+        return CLEAN
     if training:
         script = _script(graph, name, inplace=inplace)
         if script is None:
@@ -134,3 +139,9 @@ def _onnx(graph: Graph, weights: str | None) -> bytes:
     from archdsl.backends.torch_export import export_onnx
 
     return export_onnx(graph, weights=weights)
+
+
+def _write_onnx(graph: Graph, path: str, weights: str | None) -> None:
+    from archdsl.backends.torch_export import write_onnx
+
+    write_onnx(graph, path, weights=weights)

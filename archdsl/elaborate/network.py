@@ -35,8 +35,8 @@ from archdsl.elaborate.values import (
     Stop,
     TensorRef,
 )
-from archdsl.graph import Graph, Scope, Wiring, inputs, unlike_runs, walk_scopes
-from archdsl.ops.arguments import describe
+from archdsl.graph import Graph, Scope, Wiring, dead_ties, inputs, unlike_runs, walk_scopes
+from archdsl.ops.arguments import WeightRef, describe
 from archdsl.ops.ends import Input, Output
 from archdsl.ops.op import find_public
 from archdsl.records import record, replace
@@ -451,8 +451,12 @@ def _left_over(context: Context) -> None:
     alive = context.wiring.alive - unused
     if len(alive) == len(graph):
         return
+    told = set()
+    for node, tie in dead_ties(graph, alive):
+        context.report(_dead_tie(context, node, tie))
+        told.add(tie.path)
     for node, data in graph.nodes(data=True):
-        if node in alive:
+        if node in alive or data["path"] in told:
             continue
         if data["op"] == "input":
             context.warn(
@@ -469,6 +473,20 @@ def _left_over(context: Context) -> None:
                 text="computed, and dropped",
                 help="name it with `as` and merge it, give it back with `output`, or leave it out",
             )
+
+
+def _dead_tie(context: Context, node: str, tie: WeightRef) -> Diagnostic:
+    data = context.graph.nodes[node]
+    place = context.modules[tie.path].span
+    return Diagnostic(
+        "dead-tie",
+        f"{tie.path} is no part of the network: nobody uses what it computes",
+        span=context.argument_spans[node].get("tie", data["span"]),
+        text="its weight is wanted here",
+        labels=(Label(place, "computed, and dropped"),) if place else (),
+        calls=tuple(str(call) for call in reversed(data["calls"])),
+        help=f"merge what {tie.path} gives, or leave out `tie`: there is nobody to share with",
+    )
 
 
 def _visits(context: Context) -> None:

@@ -199,6 +199,8 @@ class Op:
     """``"probabilities"`` or ``"log_probabilities"``, of a layer whose values are such."""
     keeps: ClassVar[Saved | None] = None
     """What autograd keeps of it, where that is the same whatever comes in: see ``saved``."""
+    guards_outputs: ClassVar[bool] = False
+    """Whether some kernel needs its outputs for the gradient, whichever ``saved`` counts with."""
     unit_axis: ClassVar[int] = 0
     """The axis of its weight along which its units lie: its output channels or features."""
     internal: ClassVar[bool] = False

@@ -86,6 +86,7 @@ class _Recurrent(Op):
     states_beyond: ClassVar[int] = 0
     """Whether the last state is kept besides those that steps start from."""
     inputs: ClassVar[tuple[str, ...]] = ("input", "hidden")
+    guards_outputs = True  # oneDNN's and cuDNN's kernels do
     optional_inputs = 1
     outputs: ClassVar[tuple[str, ...]] = ("sequence", "hidden")
     example_input = "[20, 16]"
@@ -320,6 +321,7 @@ class _Cell(Op):
     keeps_output: ClassVar[bool] = False
     torch_name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]] = ("input", "hidden")
+    guards_outputs = True  # oneDNN's and cuDNN's kernels do
     optional_inputs = 1
     outputs: ClassVar[tuple[str, ...]] = ("hidden",)
     example_input = "[16]"

@@ -38,7 +38,12 @@ def _is_spare(known: Wiring, node: str, place: int, readers: Counter[Source]) ->
     source = known.sources[node][place]
     nodes = known.graph.nodes
     before = known.ops[source.node]
-    if before.source or readers[source] > 1 or nodes[node].get("loop") is not None:
+    if (
+        before.source
+        or before.guards_outputs
+        or readers[source] > 1
+        or nodes[node].get("loop") is not None
+    ):
         return False
     if known.types[node][place] != nodes[node]["types"][0]:
         return False

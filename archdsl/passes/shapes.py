@@ -12,10 +12,12 @@ from archdsl.graph import (
     Graph,
     Source,
     connect,
+    dead_ties,
     diagnose,
     graph_error,
     in_order,
     inputs,
+    live_nodes,
     op_of,
     outputs,
     places_of,
@@ -247,13 +249,19 @@ def _is_variable(name: str) -> bool:
 def _check_references(graph: Graph, modules: Mapping[str, _Module]) -> list[Diagnostic]:
     """What nodes name beside their edges must be there: tied weights, beginnings of loops."""
     found: list[Diagnostic] = []
+    ties = 0
     for node, data in graph.nodes(data=True):
         tie = data["args"].get("tie")
         if isinstance(tie, WeightRef):
+            ties += 1
             found.extend(_check_tie(graph, node, tie, modules))
         begin = data["args"].get("begin") if data["op"] == "scan end" else None
         if begin is not None and (begin not in graph or graph.nodes[begin]["op"] != "scan"):
             found.append(graph_error(graph, node, f"the scan {begin} that ends here is not there"))
+    if ties and not found:
+        for node, tie in dead_ties(graph, live_nodes(graph)):
+            message = f"{tie.path} is no part of the network: nobody uses what it computes"
+            found.append(graph_error(graph, node, message, code="dead-tie"))
     return found
 
 

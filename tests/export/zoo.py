@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -67,17 +68,20 @@ def compare(network: Network) -> Result:
     given = inputs_of(graph, batch=BATCH, device="cpu")
     module = archdsl.compile(graph)
     _settle(module, given)
-    try:
-        content = archdsl.onnx(graph, weights=module.state_dict())
-    except ArchError as refusal:
-        return Result(network, shapes, refused=_reason(refusal))
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "network.onnx")
+        try:
+            archdsl.write_onnx(graph, file, weights=module.state_dict())
+        except ArchError as refusal:
+            return Result(network, shapes, refused=_reason(refusal))
+        opset = _opset(file)
+        found = run_onnx(file, dict(zip(input_types(graph), given, strict=True)))
     wanted = run_torch(module, given)
-    found = run_onnx(content, dict(zip(input_types(graph), given, strict=True)))
     exact = run_torch(module.double(), [x.double() if x.is_floating_point() else x for x in given])
     difference = distance(found, wanted)
     for output in wanted:
         _need_telling(output, difference)
-    return Result(network, shapes, _opset(content), difference, distance(exact, wanted))
+    return Result(network, shapes, opset, difference, distance(exact, wanted))
 
 
 def distance(found: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> float:
@@ -103,7 +107,7 @@ def run_torch(module: nn.Module, given: Sequence[torch.Tensor]) -> list[np.ndarr
     return [y.numpy() for y in ([outputs] if isinstance(outputs, torch.Tensor) else outputs)]
 
 
-def run_onnx(content: bytes, given: dict[str, torch.Tensor]) -> list[np.ndarray]:
+def run_onnx(content: bytes | Path, given: dict[str, torch.Tensor]) -> list[np.ndarray]:
     """What onnxruntime makes of a file, on its CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
@@ -142,8 +146,8 @@ def _shapes(graph: Graph) -> str:
     return ", ".join(written)
 
 
-def _opset(content: bytes) -> int:
-    model = onnx.load_from_string(content)
+def _opset(file: Path) -> int:
+    model = onnx.load(file, load_external_data=False)
     return max(int(o.version) for o in model.opset_import if o.domain in {"", "ai.onnx"})
 
 

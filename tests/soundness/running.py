@@ -84,6 +84,8 @@ def hold(found: Accepted) -> None:
         run(found, module, sizes)
     for sizes in examples[:1]:
         written_over(found, module, sizes)
+        in_double(found, module, sizes)
+        traced(found, module, sizes)
 
 
 # Running --------------------------------------------------------------------------
@@ -101,14 +103,79 @@ def run(found: Accepted, module: nn.Module, sizes: Mapping[str, int]) -> None:
 
 
 def written_over(found: Accepted, module: nn.Module, sizes: Mapping[str, int]) -> None:
-    """Activations that write in place change no output and no gradient."""
+    """Activations that write in place change no output and no gradient.
+
+    In float64: gradients are added in another order, and a batch norm of what is almost constant
+    magnifies what is rounded.
+    """
     if not overwriting(found.graph):
         return
-    other = archdsl.compile(found.graph, weights=module.state_dict(), inplace=True)
-    given = samples(found, sizes, max(found.report.least_batch, BATCH))
-    for training in (True, False):
-        plain, over = (followed(m.train(training), given) for m in (module, other))
-        torch.testing.assert_close(over, plain, rtol=1e-5, atol=1e-6, equal_nan=True)
+    with double_precision():
+        modules = [archdsl.compile(found.graph, inplace=i) for i in (False, True)]
+        given = samples(found, sizes, max(found.report.least_batch, BATCH))
+        for training in (True, False):
+            for m in modules:
+                m.load_state_dict(module.state_dict())
+            plain, over = (followed(m.train(training), given) for m in modules)
+            torch.testing.assert_close(over, plain, rtol=1e-6, atol=1e-7, equal_nan=True)
+
+
+def in_double(found: Accepted, module: nn.Module, sizes: Mapping[str, int]) -> None:
+    """Where torch computes in float64, all of it does: nothing in the source is of float32."""
+    with double_precision():
+        other = archdsl.compile(found.graph)
+        other.load_state_dict(module.state_dict())
+        given = samples(found, sizes, max(found.report.least_batch, BATCH))
+        assert all(x.dtype == torch.float64 for x in given if x.is_floating_point())
+        results = tensors(other.train()(*given))
+        assert all(y.dtype == torch.float64 for y in results if y.is_floating_point())
+        losses = [y.sum() for y in results if y.requires_grad]
+        if losses:
+            torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+    plain = tensors(module.train()(*(x.float() if x.is_floating_point() else x for x in given)))
+    assert [y.shape for y in results] == [y.shape for y in plain]
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Torch makes float64 where it is not told of what."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def traced(found: Accepted, module: nn.Module, sizes: Mapping[str, int]) -> None:
+    """What exporters are given for a scan, a function of its states, computes the same."""
+    source = generate(found.graph, traced=True)
+    if source.text == found.generated.text:
+        return
+    text = source.text.replace("torch._higher_order_ops.scan(", "scan(")
+    space = types.ModuleType("traced")
+    space.__dict__["scan"] = scan_by_hand
+    exec(compile(text, "traced.py", "exec"), space.__dict__)
+    other: nn.Module = getattr(space, source.class_name)()
+    other.load_state_dict(module.state_dict(), strict=True)
+    given = samples(found, sizes, BATCH)
+    with torch.no_grad():
+        one, two = (tensors(m.eval()(*given)) for m in (module, other))
+    torch.testing.assert_close(one, two, rtol=0, atol=0, equal_nan=True)
+
+
+def scan_by_hand(
+    each_step: Any, states: list[torch.Tensor], sequence: torch.Tensor, *, dim: int
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """What ``torch._higher_order_ops.scan`` computes; it takes seconds to trace anything."""
+    assert states, "torch's wants a state"
+    results = []
+    for step in sequence.unbind(dim):
+        before = states
+        states, result = each_step(before, step)
+        assert [s.shape for s in states] == [s.shape for s in before]
+        assert all(s is not b for s, b in zip(states, before, strict=True))
+        results.append(result)
+    return states, torch.stack(results, dim)
 
 
 def followed(module: nn.Module, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -118,7 +185,7 @@ def followed(module: nn.Module, given: Sequence[torch.Tensor]) -> list[torch.Ten
     leaves = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in given]
     results = module(*leaves)
     results = [results] if isinstance(results, torch.Tensor) else list(results)
-    losses = [(y.float() * y.float()).sum() for y in results if y.requires_grad]
+    losses = [(y * y).sum() for y in results if y.requires_grad]
     if losses:
         torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
     gradients = [x.grad for x in (*leaves, *module.parameters()) if x.grad is not None]

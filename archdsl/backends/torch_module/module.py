@@ -20,6 +20,7 @@ def make_module(
     weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
     checked: bool = True,
     inplace: bool = False,
+    traced: bool = False,
 ) -> nn.Module:
     """The module of a graph, freshly initialized or with the given weights.
 
@@ -29,14 +30,15 @@ def make_module(
     name or under each. Nothing is initialized then. The tensors are copied, not shared, and
     keep their dtype and device, so that half-precision weights make a half-precision module.
 
-    With ``inplace``, activations write over what nobody else reads, as ``nn.ReLU(inplace=True)``.
+    With ``inplace``, activations write over what nobody else reads, as ``nn.ReLU(inplace=True)``;
+    ``traced`` is for exporters, as in :func:`archdsl.backends.torch_source.generate`.
 
     The source of a graph is written once: the same graph again, until it is edited, gives a
     module of the same class. A graph that is not ``checked``, as one that was edited, is first.
     Raises ArchError for such a graph that is unsound, and for weights that do not fit.
     """
     with collection_paused():
-        network = written_network(graph, checked=checked, inplace=inplace)
+        network = written_network(graph, checked=checked, inplace=inplace, traced=traced)
         if weights is None:
             module: nn.Module = network.cls()
             return module

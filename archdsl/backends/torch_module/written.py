@@ -15,7 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import PurePath
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torch import nn
 
@@ -41,15 +41,17 @@ class Written:
     """What a module without its tensors is made from, once there was one."""
 
 
-def written_network(graph: Graph, *, checked: bool, inplace: bool = False) -> Written:
+def written_network(
+    graph: Graph, *, checked: bool, inplace: bool = False, traced: bool = False
+) -> Written:
     """The class of a graph's network, whose types are known if it is ``checked``."""
     content = fingerprint(graph, checked=checked)
-    digest = None if content is None else (content, inplace)
+    digest = None if content is None else (content, inplace, traced)
     known = _KEPT.get(digest) if digest else None
     if known is None:
         network = graph if checked else infer_shapes(graph)
         name = str(network.graph.get("name") or "network")
-        cls = load_source(generate(network, inplace=inplace), name)
+        cls = load_source(generate(network, inplace=inplace, traced=traced), name)
         known = Written(cls, kept=digest is not None)
         if digest:
             _KEPT.put(digest, known)
@@ -134,23 +136,24 @@ def _field_names(kind: type) -> tuple[str, ...]:
 
 
 MOST_KEPT = 64
+_Digest: TypeAlias = tuple[bytes, bool, bool]
 
 
 class _Shelf:
     """The networks that were asked for last."""
 
     def __init__(self) -> None:
-        self._networks: OrderedDict[tuple[bytes, bool], Written] = OrderedDict()
+        self._networks: OrderedDict[_Digest, Written] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, digest: tuple[bytes, bool]) -> Written | None:
+    def get(self, digest: _Digest) -> Written | None:
         with self._lock:
             known = self._networks.get(digest)
             if known is not None:
                 self._networks.move_to_end(digest)
             return known
 
-    def put(self, digest: tuple[bytes, bool], network: Written) -> None:
+    def put(self, digest: _Digest, network: Written) -> None:
         with self._lock:
             self._networks[digest] = network
             if len(self._networks) > MOST_KEPT:

@@ -453,8 +453,11 @@ def _ratio(sizes: Sequence[Any], others: Sequence[Any]) -> Fraction | None:
 
     The others have two values at least: of one alone, every size would be some multiple.
     """
-    pairs = {(a, b) for a, b in zip(sizes, others, strict=False) if a is not ANY and b is not ANY}
-    if len({b for _, b in pairs}) < 2 or not all(type(b) is int and b > 0 for _, b in pairs):
+    rows = zip(sizes, others, strict=False)
+    pairs = [(a, b) for a, b in rows if a is not ANY and b is not ANY]
+    if not all(type(a) is int and type(b) is int and b > 0 for a, b in pairs):
+        return None
+    if len({b for _, b in pairs}) < 2:
         return None
     ratios = {Fraction(a, b) for a, b in pairs}
     ratio = ratios.pop()

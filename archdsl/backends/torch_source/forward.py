@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
+from archdsl.backends.torch_source.loops import PythonLoop, Row, TracedLoop
 from archdsl.backends.torch_source.names import unique, variable
 from archdsl.backends.torch_source.plan import ClassPlan, is_plain
 from archdsl.backends.torch_source.rolling import Line, roll_lines
@@ -24,13 +26,20 @@ class Forward:
     """The body of one class's ``forward``, written member by member."""
 
     def __init__(
-        self, graph: Graph, plan: ClassPlan, constants: Any, result: Result | None
+        self,
+        graph: Graph,
+        plan: ClassPlan,
+        constants: Any,
+        result: Result | None,
+        *,
+        traced: bool = False,
     ) -> None:
         self.graph = graph
         self.plan = plan
         self.unit = plan.unit
         self.constants = constants
         self.result = result
+        self.traced = traced
         self.lines: list[Line] = []
         self.depth = 0
         self.vars: dict[Source, str] = {}
@@ -328,7 +337,7 @@ class Forward:
     # Loops ------------------------------------------------------------------------
 
     def _loop(self, begin: Leaf, body: list[Any], end: Leaf) -> None:
-        """``for step in x.unbind(1)``, with the carried states in variables of their own."""
+        """A scan: the carried states are in variables of their own."""
         carried = len(begin.data["types"]) - 1
         sequence = self._read(begin.inputs[0])
         names = list(begin.data.get("names") or ())
@@ -346,9 +355,6 @@ class Forward:
             )
             taken = {*self.holder, sequence} - {initial[index]}
             states.append(unique(wanted, taken | set(states)))
-        for state, start in zip(states, initial, strict=True):
-            if start and state != start:
-                self._line(f"{state} = {start}")
         for index, state in enumerate(states):
             self.vars[Source(begin.node, index + 1)] = state
             if read[index]:
@@ -358,39 +364,35 @@ class Forward:
             self.holder[sequence] = begin.inputs[0]
         results = unique("outputs", set(self.holder))
         self.holder[results] = Source(end.node, -1)
-        self._line(f"{results} = []")
         step = unique("step", set(self.holder))
-        self._line(f"for {step} in {sequence}.unbind(1):")
+        known = list(compress(states, read)), list(compress(initial, read))
+        loop = PythonLoop(sequence, step, results, *known)
+        if self.traced:
+            function = unique("each_step", set(self.holder))
+            loop = TracedLoop(sequence, step, results, *known, function)
+        self._rows(loop.begin())
         self.vars[Source(begin.node)] = step
         self.holder[step] = Source(begin.node)
         pinned = self.pinned
         self.pinned = {*pinned, *(v for v in self.holder if v not in states and v != step)}
-        outer_depth, self.depth = self.depth, self.depth + 1
+        self.depth += 1
         self._steps(body, in_loop=True)
-        self._end_of_body(end, states, read, results)
-        self.depth, self.pinned = outer_depth, pinned
+        self.depth -= 1
+        self.pinned = pinned
+        after = compress(end.inputs[2 + carried :], read)
+        self._rows(loop.end(self._read(end.inputs[1 + carried]), [self._read(s) for s in after]))
+        self._release(self._reads(end)[1:])
+        self.uses[end.inputs[0]] -= 1
         for name in [n for n in (results, step) if n in self.holder]:
             del self.holder[name]
         if keep_sequence and self.holder.get(sequence) == begin.inputs[0]:
             del self.holder[sequence]
-        self._finish_loop(end, states, results)
+        self._finish_loop(end, states, loop.stacked())
 
-    def _end_of_body(self, end: Leaf, states: list[str], read: list[bool], results: str) -> None:
-        given = end.inputs[1 + len(states)]
-        after = end.inputs[2 + len(states) :]
-        self._line(f"{results}.append({self._read(given)})")
-        changed = [
-            (state, self._read(new))
-            for state, new, known in zip(states, after, read, strict=True)
-            if known and state != self._read(new)
-        ]
-        if changed:
-            left, right = (", ".join(part) for part in zip(*changed, strict=True))
-            self._line(f"{left} = {right}")
-        self._release(self._reads(end)[1:])
-        self.uses[end.inputs[0]] -= 1
+    def _rows(self, rows: Sequence[Row]) -> None:
+        self.lines += [Line(row.text, self.depth + row.inside) for row in rows]
 
-    def _finish_loop(self, end: Leaf, states: list[str], results: str) -> None:
+    def _finish_loop(self, end: Leaf, states: list[str], stacked: str) -> None:
         for index, state in enumerate(states):
             source = Source(end.node, index + 1)
             self.vars[source] = state
@@ -401,7 +403,7 @@ class Forward:
         source = Source(end.node)
         if self.uses.get(source):
             name = self._assign(source, end)
-            self._line(f"{name} = torch.stack({results}, dim=1)", source)
+            self._line(f"{name} = {stacked}", source)
 
     # Return -----------------------------------------------------------------------
 

@@ -44,18 +44,20 @@ class Generated:
     class_name: str
 
 
-def generate(graph: Graph, *, inplace: bool = False) -> Generated:
+def generate(graph: Graph, *, inplace: bool = False, traced: bool = False) -> Generated:
     """The PyTorch source of a checked graph, that needs torch alone.
 
-    With ``inplace``, activations write over what nobody else reads.
+    With ``inplace``, activations write over what nobody else reads. ``traced`` is for exporters:
+    a scan is an operator of torch then, where a loop in Python would be followed step by step.
     """
     with collection_paused():
-        return _Writer(graph, inplace=inplace).write()
+        return _Writer(graph, inplace=inplace, traced=traced).write()
 
 
 class _Writer:
-    def __init__(self, graph: Graph, *, inplace: bool) -> None:
+    def __init__(self, graph: Graph, *, inplace: bool, traced: bool) -> None:
         self.graph = graph
+        self.traced = traced
         self.root = build_tree(graph, inplace=inplace)
         self.helpers: dict[str, str] = {}
         self.imports: set[str] = set()
@@ -351,7 +353,8 @@ class _Writer:
     def _forward(self, plan: ClassPlan) -> list[str]:
         constants = _constants(plan)
         is_network = plan.unit.scope.kind == "network"
-        forward = Forward(self.graph, plan, constants, self.result if is_network else None)
+        result = self.result if is_network else None
+        forward = Forward(self.graph, plan, constants, result, traced=self.traced)
         body = forward.write()
         parameters = ", ".join(["self", *(f"{p}: Tensor" for p in forward.parameters)])
         lines = lay_out(f"def forward({parameters}) -> {self._returns(plan, is_network)}:", 4)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archdsl.backends.torch_export.open_layers import open_layers
 from archdsl.backends.torch_module import make_module
 from archdsl.conditions import Solution
 from archdsl.diagnostics import ArchError, Diagnostic
@@ -28,6 +29,7 @@ from archdsl.graph import (
     types_into,
 )
 from archdsl.ops.op import Tensor as TensorType
+from archdsl.output import file_and_others, write_file
 from archdsl.passes.shapes import conditions_of, infer_shapes, input_types, output_types
 
 LARGEST = 2**31 - 2**24  # what a protobuf holds, with room for the graph beside the weights
@@ -40,26 +42,65 @@ def export_onnx(
     """The network in evaluation mode as the bytes of an ONNX file.
 
     Inputs and outputs bear the names of the specification; the batch is called ``batch``,
-    a free size by its own name.
+    a free size by its own name. ArchError for weights of more than 2 GB, for which it has no room,
+    and for what torch cannot export.
     """
+    module = _module(graph, weights)
+    size = _size(module)
+    if size > LARGEST:
+        message = f"the weights take {size / 2**30:.1f} GB, and an ONNX file holds 2 GB at most"
+        help = (
+            "write it to a file, by archdsl.write_onnx or -o: they lie in a second file beside it"
+        )
+        raise ArchError([Diagnostic("too-large", message, help=help)])
+    content: bytes = _program(graph, module).model_proto.SerializeToString()
+    return content
+
+
+def write_onnx(
+    graph: Graph,
+    path: str | os.PathLike[str],
+    *,
+    weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
+) -> None:
+    """Write what :func:`export_onnx` gives to a file.
+
+    Where the weights take more than 2 GB they lie beside it, in a file of its name with ``.data``
+    behind it: ONNX's external data. ArchError, ``unwritable-file``, where it cannot be written.
+    """
+    module = _module(graph, weights)
+    program = _program(graph, module)
+    if _size(module) <= LARGEST:
+        write_file(path, program.model_proto.SerializeToString())
+        return
+    del module
+    with file_and_others(path) as unfinished, _quiet():
+        program.save(unfinished, external_data=True)
+
+
+def _module(
+    graph: Graph, weights: Mapping[str, Tensor] | str | os.PathLike[str] | None
+) -> nn.Module:
     _need_packages()
-    _need_steps(graph)
-    module = make_module(graph, weights=weights).eval()
-    _need_room(module)
+    module = make_module(graph, weights=weights, traced=_has_open_scans(graph))
+    return module.eval().requires_grad_(False)  # scans inside one another have no derivative yet
+
+
+def _program(graph: Graph, module: nn.Module) -> Any:
+    """What torch's exporter makes of the network's module."""
     names = [n for n in output_types(graph) if not _in_training(graph, n)]
     try:
-        return _write(graph, module, names)
+        return _export(graph, module, names)
     except Exception as problem:  # whatever the exporter's passes raise
         raise _failed(graph, problem) from problem
 
 
-def _write(graph: Graph, module: nn.Module, outputs: list[str]) -> bytes:
+def _export(graph: Graph, module: nn.Module, outputs: list[str]) -> Any:
     types = input_types(graph)
     sizes = _example_sizes(conditions_of(graph), types.values())
-    if sizes:
-        _open_pools(module)
+    open_layers(module, sizes=bool(sizes))
     with _quiet():
-        program: Any = torch.onnx.export(
+        return torch.onnx.export(
             module,
             tuple(_example(kind, sizes) for kind in types.values()),
             dynamo=True,
@@ -68,8 +109,6 @@ def _write(graph: Graph, module: nn.Module, outputs: list[str]) -> bytes:
             output_names=outputs,
             dynamic_shapes=tuple(_open_sizes(kind) for kind in types.values()),
         )
-        data: bytes = program.model_proto.SerializeToString()
-    return data
 
 
 def _need_packages() -> None:
@@ -89,33 +128,18 @@ def _need_packages() -> None:
         ) from None
 
 
-def _need_steps(graph: Graph) -> None:
-    """A scan is a loop in Python: traced, it has as many steps as it had then."""
-    for node, data in graph.nodes(data=True):
-        if data.get("loop") is None:
-            continue
-        steps = type_of(graph, inputs_of(graph, data["loop"])[0]).dims[0]
-        if symbols(steps):
-            span = graph.nodes[data["loop"]].get("span")
-            raise ArchError(
-                [
-                    Diagnostic(
-                        "onnx-failed",
-                        "ONNX needs to know how many steps a scan has",
-                        span=span,
-                        text=f"it has {show(steps)} steps",
-                        notes=() if span else (f"at node {node}",),
-                        help="give the size a number in the input, or use a recurrent layer",
-                    )
-                ]
-            )
+def _has_open_scans(graph: Graph) -> bool:
+    """Whether the number of some scan's steps is free.
+
+    A loop in Python, traced, has as many steps as it had then.
+    """
+    loops = {data["loop"] for _, data in graph.nodes(data=True) if data.get("loop") is not None}
+    steps = [type_of(graph, inputs_of(graph, loop)[0]).dims[0] for loop in loops]
+    return any(symbols(size) for size in steps)
 
 
-def _need_room(module: nn.Module) -> None:
-    size = sum(t.nbytes for t in [*module.parameters(), *module.buffers()])
-    if size > LARGEST:
-        message = f"the weights take {size / 2**30:.1f} GB, and an ONNX file holds 2 GB at most"
-        raise ArchError([Diagnostic("too-large", message)])
+def _size(module: nn.Module) -> int:
+    return sum(t.nbytes for t in [*module.parameters(), *module.buffers()])
 
 
 def _example_sizes(solution: Solution, types: Iterable[TensorType]) -> dict[str, int]:
@@ -137,66 +161,6 @@ def _example(kind: TensorType, sizes: Mapping[str, int]) -> Tensor:
     if kind.dtype == "float":
         return torch.rand(shape)
     return torch.zeros(shape, dtype=torch.int64)
-
-
-_ADAPTIVE = (
-    nn.AdaptiveAvgPool1d,
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveAvgPool3d,
-    nn.AdaptiveMaxPool1d,
-    nn.AdaptiveMaxPool2d,
-    nn.AdaptiveMaxPool3d,
-)
-
-
-def _open_pools(module: nn.Module) -> None:
-    """Put pools for any size in the place of torch's adaptive ones.
-
-    ONNX has none of these, and torch writes them for the size at which it traces alone: run at
-    another, the file would give other numbers, or none.
-    """
-    for parent in list(module.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, _ADAPTIVE) and _parts(child) - {1, None}:
-                setattr(parent, name, _OpenPool(child))
-
-
-def _parts(pool: nn.Module) -> set[int | None]:
-    size: Any = pool.output_size
-    return {*size} if isinstance(size, tuple) else {size}
-
-
-class _OpenPool(nn.Module):
-    """Adaptive pooling as sums or maxima over masks, which are made from the size itself.
-
-    Part i of n of a size L holds the positions from floor(i·L/n) to ceil((i + 1)·L/n), as in
-    torch's ATen/native/AdaptivePooling.h. One axis is pooled after another.
-    """
-
-    def __init__(self, pool: nn.Module) -> None:
-        super().__init__()
-        self.axes = int(type(pool).__name__[-2])
-        self.largest = "Max" in type(pool).__name__
-        wanted: Any = pool.output_size
-        self.output_size = wanted if isinstance(wanted, tuple) else (wanted,) * self.axes
-
-    def forward(self, x: Tensor) -> Tensor:
-        for axis, parts in enumerate(self.output_size, -self.axes):
-            if parts == 1:
-                x = x.amax(axis, keepdim=True) if self.largest else x.mean(axis, keepdim=True)
-            elif parts is not None:
-                x = self._pooled(x.movedim(axis, -1), parts).movedim(-1, axis)
-        return x
-
-    def _pooled(self, x: Tensor, parts: int) -> Tensor:
-        size = x.shape[-1]
-        place = torch.arange(size, device=x.device)
-        part = torch.arange(parts, device=x.device).unsqueeze(1)
-        inside = (place * parts >= part * size - parts + 1) & (place * parts < (part + 1) * size)
-        if self.largest:
-            return x.unsqueeze(-2).masked_fill(~inside, float("-inf")).amax(-1)
-        weight = inside.to(x.dtype)
-        return x @ (weight / weight.sum(1, keepdim=True)).T
 
 
 def _open_sizes(kind: TensorType) -> dict[int, str]:
@@ -274,7 +238,7 @@ def _culprit(graph: Graph) -> str | None:
         except ArchError:
             continue  # it needs its neighbours
         try:
-            _write(alone, make_module(alone).eval(), list(output_types(alone)))
+            _export(alone, make_module(alone).eval(), list(output_types(alone)))
         except Exception:  # noqa: BLE001  # whatever the exporter's passes raise
             return node
     return None
