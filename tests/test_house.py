@@ -199,7 +199,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_grammar_is_found_from_a_checkout() -> None:
     assert "archdsl/grammars/arch.lark" in shipped_files()
-    code = "from archdsl.syntax.parser import find_grammar; print(find_grammar())"
+    code = "from archdsl.syntax.tables import find_grammar; print(find_grammar())"
     assert Path(run_python(code).strip()) == ROOT / "grammars" / "arch.lark"
 
 
@@ -224,7 +224,8 @@ def test_the_grammar_is_found_from_a_wheel(wheel: Path, tmp_path: Path) -> None:
         archive.extractall(tmp_path)
     code = (
         "from archdsl.diagnostics import Source\n"
-        "from archdsl.syntax.parser import find_grammar, parse\n"
+        "from archdsl.syntax.parser import parse\n"
+        "from archdsl.syntax.tables import find_grammar\n"
         "parse(Source('tiny.arch', sys.argv[1]))\n"
         "print(find_grammar())"
     )

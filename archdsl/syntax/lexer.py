@@ -1,4 +1,4 @@
-"""A contextual lexer for Lark, with one regular expression for all places.
+"""A contextual lexer with one regular expression for all places.
 
 A word may be a name in one place and a keyword in another, so a lexer must know what the parser
 can take where it stands. Lark's own compiles an expression for every such set of terminals, thirty
@@ -10,66 +10,55 @@ The terminals are those of the grammar, and Lark's order of them holds: priority
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
 
-from lark import Token, UnexpectedCharacters, UnexpectedToken
-from lark.common import LexerConf
-from lark.lexer import Lexer as LarkLexer
-from lark.lexer import LexerState
-
-_unexpected_character: Any = UnexpectedCharacters  # untyped in Lark, and so is the next
-_unexpected_token: Any = UnexpectedToken
+from archdsl.syntax.machine import NotAcceptedError
+from archdsl.syntax.tables import Tables
+from archdsl.syntax.tokens import Token
 
 _KEYWORD = re.compile(r"(?:\(\?:)?([a-z|]+)\)?\\b")
 _LABELS = {"LABEL": "", "LABEL_START": "", "LABEL_MIDDLE": "RBRACE", "LABEL_END": "RBRACE"}
 """What may be part of a label, and what it is where no label may stand: a word, or a brace."""
 
 
-class Lexer(LarkLexer):
-    """Takes the place of Lark's ``ContextualLexer``."""
+class Lexer:
+    """Cuts texts into the tokens of a grammar, some of which are ``always`` welcome."""
 
-    def __init__(
-        self,
-        conf: LexerConf,
-        states: dict[int, Collection[str]],
-        always_accept: Collection[str] = (),
-    ) -> None:
-        self._states = states
-        self._always = frozenset(always_accept)
-        self._ignored = frozenset(conf.ignore)
+    def __init__(self, tables: Tables, always: Collection[str]) -> None:
+        self._states = tables.states
+        self._always = frozenset(always)
+        self._ignored = frozenset(tables.ignored)
         self._accepted: dict[int, frozenset[str]] = {}
         self._keywords: dict[str, str] = {}
         self._alone: dict[str, re.Pattern[str]] = {}
-        others = []
-        for terminal in conf.terminals:
-            found = _KEYWORD.fullmatch(terminal.pattern.value)
+        self._patterns: dict[str, str] = {}
+        for name, pattern in tables.terminals:
+            found = _KEYWORD.fullmatch(pattern)
             if found:
-                self._keywords.update(dict.fromkeys(found[1].split("|"), terminal.name))
+                self._keywords.update(dict.fromkeys(found[1].split("|"), name))
             else:
-                others.append(terminal)
-        others.sort(key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value)))
-        self._patterns = {t.name: t.pattern.to_regexp() for t in others}
+                self._patterns[name] = pattern
         not_in = self._patterns.pop("NOT_IN")  # two words, of which the first is one by itself
         self._match = re.compile(
             "|".join(f"(?P<{name}>{pattern})" for name, pattern in self._patterns.items())
         ).match
         self._patterns["NOT_IN"] = not_in
 
-    def lex(self, lexer_state: LexerState, parser_state: Any) -> Iterator[Token]:
-        """The tokens of a text, each as the parser can take it; Lark's errors where it cannot."""
-        whole: Any = lexer_state.text
-        text: str = whole if isinstance(whole, str) else whole.text
+    def lex(self, text: str, reached: Sequence[int]) -> Iterator[Token]:
+        """The tokens of a text, each as the parser can take it in the last state that it reached.
+
+        Raises NotAcceptedError where it can take none.
+        """
         at = 0
         while at < len(text):
             found = self._match(text, at)
             if found is None:
-                raise _unexpected_character(text, at, 1, 1, state=parser_state)
+                raise NotAcceptedError(Token("", text[at], at, at + 1))
             kind: str = found.lastgroup  # type: ignore[assignment]  # every alternative is named
             if kind in self._ignored:
                 at = found.end()
                 continue
-            position = parser_state.position
+            position = reached[-1]
             accepted = self._accepted.get(position)
             if accepted is None:
                 accepted = self._always.union(self._states[position])
@@ -80,10 +69,9 @@ class Lexer(LarkLexer):
             elif kind not in accepted:
                 kind, value = self._otherwise(kind, value, text, at, accepted)
             end = at + len(value)
-            token = Token(kind, value, at, end_pos=end)
+            token = Token(kind, value, at, end)
             if kind not in accepted:
-                raise _unexpected_token(token, set(accepted), state=parser_state)
-            lexer_state.last_token = token
+                raise NotAcceptedError(token)
             at = end
             yield token
 

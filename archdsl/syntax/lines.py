@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lark import Token
-from lark.lark import PostLex
-
 from archdsl.diagnostics import Source, Span
 from archdsl.syntax import ast
 from archdsl.syntax.limits import BRACKET_LIMIT, NAME_LIMIT, refusal
+from archdsl.syntax.tokens import Token
 
 _CLOSERS = {"RPAR": "LPAR", "RSQB": "LSQB", "RBRACE": "LBRACE", "LABEL_END": "LABEL_START"}
 _OPENERS = frozenset(_CLOSERS.values())
@@ -28,13 +26,13 @@ class LexerState:
     comments: list[ast.Comment] = field(default_factory=list)
 
 
-class Lines(PostLex):
+class Lines:
     """Turns newlines into separators where they matter, and watches the brackets."""
 
     always_accept = ("NEWLINE", "CONTINUATION", "COMMENT", "SEMICOLON")
 
-    def __init__(self) -> None:
-        self.source = Source("", "")
+    def __init__(self, source: Source) -> None:
+        self.source = source
         self.state = LexerState()
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
@@ -73,7 +71,7 @@ class Lines(PostLex):
                 state.open.pop()
 
     def _keep_comments(self, token: Token) -> None:
-        start = token.start_pos or 0
+        start = token.start_pos
         for found in _COMMENT.finditer(token):
             text = found.group().rstrip()
             at = start + found.start()
@@ -81,5 +79,4 @@ class Lines(PostLex):
             self.state.comments.append(ast.Comment(span, text))
 
     def _span(self, token: Token) -> Span:
-        start = token.start_pos or 0
-        return Span(self.source, start, start + len(token))
+        return Span(self.source, token.start_pos, token.start_pos + len(token))

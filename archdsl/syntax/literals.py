@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 
-from lark import Token
-
 from archdsl.diagnostics import ArchError, Source, Span
 from archdsl.syntax.limits import DIGIT_LIMIT, refusal
+from archdsl.syntax.tokens import Token
 
 CONSTANTS = {"true": True, "false": False, "none": None}
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lark import Token
-
 from archdsl.diagnostics import Diagnostic, Label, Source, Span
+from archdsl.syntax.tokens import Token
 
 if TYPE_CHECKING:
     from archdsl.syntax.lines import LexerState
@@ -73,8 +72,7 @@ class Stop:
         return self.text[end : end + 1]
 
     def place(self, token: Token) -> Span:
-        start = token.start_pos or 0
-        return Span(self.source, start, start + len(token))
+        return Span(self.source, token.start_pos, token.start_pos + len(token))
 
     def starts_statement(self, token: Token | None) -> bool:
         """Whether a token is the first of its line or body."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias, cast
 
-from lark import Token, Transformer
-
 from archdsl.diagnostics import Label, Source, Span
 from archdsl.syntax import ast, precedence
 from archdsl.syntax.limits import refusal
 from archdsl.syntax.literals import CONSTANTS, float_value, integer_value, string_value
+from archdsl.syntax.tokens import Token
 from archdsl.syntax.words import OPERATOR_WORDS, RESERVED
 
 Children: TypeAlias = list[Any]
-"""What Lark gives to a rule: tokens, and what the rules below made."""
+"""What a rule is given: tokens, and what the rules below made."""
 
 _DTYPES = ("int", "float")
 
@@ -23,22 +22,21 @@ def _operator(token: Token) -> str:
     return "not in" if token.type == "NOT_IN" else str(token)
 
 
-class TreeBuilder(Transformer[Token, ast.File]):
+class TreeBuilder:
     """Makes the node of each rule of the grammar; a method bears its rule's name."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.source = Source("", "")
+    def __init__(self, source: Source) -> None:
+        self.source = source
 
     # Places
 
     def _span(self, token: Token) -> Span:
-        return Span(self.source, token.start_pos or 0, token.end_pos or 0)
+        return Span(self.source, token.start_pos, token.end_pos)
 
     def _over(self, first: Token | ast.Node, last: Token | ast.Node) -> Span:
         start = first.start_pos if isinstance(first, Token) else first.span.start
         end = last.end_pos if isinstance(last, Token) else last.span.end
-        return Span(self.source, start or 0, end or 0)
+        return Span(self.source, start, end)
 
     def _declared(self, token: Token, reserved: frozenset[str] = RESERVED) -> str:
         """A word as the name of something; the words of the language cannot be that."""

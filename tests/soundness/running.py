@@ -74,11 +74,13 @@ def hold(found: Accepted) -> None:
     module = archdsl.compile(found.graph)
     counted(found, module)
     named(found, module)
-    standalone(found, module)
     reread(found)
     inferred_again(found)
+    if pads_indices(found):
+        return
     solution = found.report.conditions
     assert solution is not None
+    standalone(found, module)
     examples = solution.examples(3) if solution.names else [{}]
     for sizes in examples:
         run(found, module, sizes)
@@ -192,6 +194,14 @@ def followed(module: nn.Module, given: Sequence[torch.Tensor]) -> list[torch.Ten
     return [y.detach() for y in results] + gradients
 
 
+def pads_indices(found: Accepted) -> bool:
+    """Whether whole numbers are put in that no input can hold down: sums of them are no indices."""
+    return any(
+        data["op"] == "pad" and data["args"].get("value") and data["types"][0].dtype == "int"
+        for _, data in found.graph.nodes(data=True)
+    )
+
+
 def judged_by_their_batch(found: Accepted) -> bool:
     """Whether some layer normalizes by the batch in evaluation too."""
     return any(
@@ -263,6 +273,7 @@ STRICTER = {
     "nothing but padding": "a pad must leave something of its input; torch would give zeros",
     "unequal parts": "chunk of a free size is equal parts, so that their sizes can be told",
     "an axis that stays": "squeeze takes its axis away; torch would leave one that is not 1",
+    "the end of a slice": "it lies within the axis, where torch would stop at the last full step",
     "a carried state": "a scan keeps the shape of its state, though its body may not look at it",
 }
 """Why sizes may be refused that torch would run: rules that are meant."""
@@ -289,6 +300,7 @@ def allowed(found: Accepted, sizes: Mapping[str, int]) -> str | None:
 
 
 REASONS = {
+    "the end of a slice": "the slice lies within the axis",
     "a carried state": "a carried state",
     "nothing but padding": "constant padding",
     "unequal parts": "chunk makes",

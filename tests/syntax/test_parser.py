@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast as python
+import marshal
 import random
 import re
 from dataclasses import fields
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from archdsl.diagnostics import ArchError, Source
-from archdsl.syntax import ast, parser
-from archdsl.syntax.parser import find_grammar, parse
+from archdsl.syntax import ast, parser, tables
+from archdsl.syntax.parser import parse
 from archdsl.syntax.printer import format_source
+from archdsl.syntax.tables import find_grammar
 
 
 def read(text: str) -> ast.File:
@@ -261,7 +263,7 @@ def test_the_grammar_is_found_in_a_checkout_and_in_a_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert find_grammar().name == "arch.lark"
-    monkeypatch.setattr(parser, "__file__", str(tmp_path / "archdsl" / "syntax" / "parser.py"))
+    monkeypatch.setattr(tables, "__file__", str(tmp_path / "archdsl" / "syntax" / "tables.py"))
     assert find_grammar() == tmp_path / "grammars" / "arch.lark"
     installed = tmp_path / "archdsl" / "grammars" / "arch.lark"
     installed.parent.mkdir(parents=True)
@@ -274,16 +276,19 @@ def test_the_tables_are_kept_in_the_users_cache(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for _ in range(2):
-        parser._parser.cache_clear()
+        parser._loaded.cache_clear()
         assert read("let a = 1").declarations
         (kept,) = (tmp_path / "archdsl").iterdir()
-    kept.write_bytes(b"not a pickle")
-    parser._parser.cache_clear()
-    assert read("let a = 1").declarations
+    made_of, *others = marshal.loads(kept.read_bytes())  # noqa: S302  # our own
+    for wrong in (b"no tables", marshal.dumps(7), marshal.dumps((made_of + " ", *others))):
+        kept.write_bytes(wrong)
+        parser._loaded.cache_clear()
+        assert read("let a = 1").declarations
+        assert marshal.loads(kept.read_bytes())[0] == made_of  # noqa: S302  # made anew
 
 
 def test_without_a_cache_it_parses_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    parser._parser.cache_clear()
+    parser._loaded.cache_clear()
     assert read("let a = 1").declarations
