@@ -232,7 +232,8 @@ def _collect_rest(bound: dict[str, Bound], rest: str, argument: Bound, *, unpack
     value = argument.value
     if rest not in bound:
         whole = unpack and isinstance(value, (list, tuple))
-        bound[rest] = Bound(value if whole else (value,), argument.span)
+        # what a single one was written as is what all of them were written as
+        bound[rest] = Bound(value if whole else (value,), argument.span, argument.expression)
         return
     earlier = bound[rest]
     span = earlier.span.to(argument.span) if earlier.span and argument.span else argument.span

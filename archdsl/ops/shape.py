@@ -392,10 +392,14 @@ class _Constant(Op):
         return None
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
-        extents = ", ".join(["{0}.shape[0]", *map(str, self.sizes)])
+        # a single size bears the name of the argument, for what it was written as
+        names = ["sizes"] if len(self.sizes) == 1 else [f"size{i}" for i in range(len(self.sizes))]
+        extents = ", ".join(["{0}.shape[0]", *(f"{{{name}}}" for name in names)])
+        constants = dict(zip(names, self.sizes, strict=True))
         if inputs[0].dtype == "float":
-            return Code(call=f"{{0}}.new_{self.torch_call}({extents})")
-        return Code(call=f"torch.{self.torch_call}({extents}, device={{0}}.device)")
+            return Code(call=f"{{0}}.new_{self.torch_call}({extents})", constants=constants)
+        call = f"torch.{self.torch_call}({extents}, device={{0}}.device)"
+        return Code(call=call, constants=constants)
 
 
 @layer("zeros", family="shape")

@@ -51,9 +51,9 @@ def writings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     generate = torch_source.generate
 
-    def counting(graph: archdsl.Graph, *, inplace: bool) -> Any:
+    def counting(graph: archdsl.Graph, **ways: bool) -> Any:
         names.append(graph.graph["name"])
-        return generate(graph, inplace=inplace)
+        return generate(graph, **ways)
 
     monkeypatch.setattr(written, "generate", counting)
     return names

@@ -294,8 +294,8 @@ def allowed(found: Accepted, sizes: Mapping[str, int]) -> str | None:
             return "a stretched axis"
     failing = [c for c in solution.conditions if not holds(c, sizes)]
     for rule, reason in REASONS.items():
-        if all(c.reason.startswith(reason) for c in failing):
-            return rule
+        if any(c.reason.startswith(reason) for c in failing):
+            return rule  # whatever else fails there may follow from it
     return None
 
 

@@ -385,7 +385,8 @@ class ConstantSolver:
                 text = self.texts[slot.id]
                 if slot.id[len(at)] != "c" or not names & set(re.findall(r"[A-Za-z_]\w*", text)):
                     continue
-                attribute = attributes.get(text) or unique(slot.name, taken)
+                wanted = text if text in names else slot.name
+                attribute = attributes.get(text) or unique(wanted, taken)
                 attributes[text] = self.plan.kept[slot.id] = attribute
         self._name_lets()
         ordered = sorted(self.parameters.values(), key=lambda p: (p.has_default, p.order))

@@ -9,22 +9,23 @@ class LstmWrittenOut(nn.Module):
     what it shows.
     """
 
-    def __init__(self, classes: int = 10) -> None:
+    def __init__(self, width: int = 64, classes: int = 10) -> None:
         super().__init__()
-        self.forget_gate = nn.Linear(80, 64)
+        self.forget_gate = nn.Linear(16 + width, width)
         self.sigmoid1 = nn.Sigmoid()
-        self.input_gate = nn.Linear(80, 64)
+        self.input_gate = nn.Linear(16 + width, width)
         self.sigmoid2 = nn.Sigmoid()
-        self.candidate = nn.Linear(80, 64)
+        self.candidate = nn.Linear(16 + width, width)
         self.tanh1 = nn.Tanh()
-        self.output_gate = nn.Linear(80, 64)
+        self.output_gate = nn.Linear(16 + width, width)
         self.sigmoid3 = nn.Sigmoid()
         self.tanh2 = nn.Tanh()
-        self.fc = nn.Linear(64, classes)
+        self.fc = nn.Linear(width, classes)
+        self.width = width
 
     def forward(self, sequence: Tensor) -> Tensor:
-        h = sequence.new_zeros(sequence.shape[0], 64)  # [64]
-        c = sequence.new_zeros(sequence.shape[0], 64)
+        h = sequence.new_zeros(sequence.shape[0], self.width)  # [64]
+        c = sequence.new_zeros(sequence.shape[0], self.width)
         outputs = []
         for step in sequence.unbind(1):
             seen = torch.cat([step, h], dim=1)  # [80]
