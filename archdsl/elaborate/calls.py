@@ -132,9 +132,8 @@ def _run_nested(context: Context, layer: LayerValue, cls: type[Op], site: Site) 
         value = argument.value
         if not isinstance(value, LayerValue) or (value.name in choices and not value.positional):
             return argument
-        path = context.nested.get((site.path, key))
-        if path is None:
-            path = context.nested[site.path, key] = site.frame.nested(value.name)
+        name = site.frame.nested(value.name)  # counted where the layer around it runs again, too
+        path = context.nested.setdefault((site.path, key), name)
         inner = Site(site.it, site.env, site.frame, path, argument.span or site.span)
         return Bound(run_layer(context, value, inner)[0], argument.span)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from archdsl.diagnostics import Diagnostic, Label, Span
 from archdsl.elaborate.values import Stop
@@ -34,6 +35,10 @@ MODULE_ATTRIBUTES = frozenset(
 """What ``nn.Module`` and ``nn.Sequential`` call their own, so that no member can be called so."""
 
 
+Names: TypeAlias = tuple[int, dict[str, int], "dict[str, Span | None]"]
+"""What a frame has counted, and the names that it has given."""
+
+
 @dataclass(eq=False, repr=False)
 class Frame:
     """The members of one module call, as they are named.
@@ -62,14 +67,18 @@ class Frame:
         elif label:
             name = label
         else:
-            name = self._counted(written)
-            while name in self.used and not self.replay:
-                name = self._counted(written)
+            name = self._free(written)
         if label:
             self._check_label(label, span)
-        if not self.replay:
-            self.used[name] = span
+        self.used[name] = span
         return self.join(name)
+
+    def _free(self, written: str) -> str:
+        """The next counted name that no label has taken; a replay comes by the same ones."""
+        name = self._counted(written)
+        while name in self.used:
+            name = self._counted(written)
+        return name
 
     def _counted(self, written: str) -> str:
         number = self.counts.get(written, 0) + 1
@@ -78,11 +87,8 @@ class Frame:
 
     def nested(self, name: str) -> str:
         """The path of a layer that stands among the arguments of another: a name with its count."""
-        counted = self._counted(name)
-        while counted in self.used and not self.replay:
-            counted = self._counted(name)
-        if not self.replay:
-            self.used[counted] = None
+        counted = self._free(name)
+        self.used[counted] = None
         return self.join(counted)
 
     def implicit(self, name: str) -> str:
@@ -117,11 +123,12 @@ class Frame:
                 )
             )
 
-    def snapshot(self) -> tuple[int, dict[str, int]]:
-        """The counters, to run the same members again from here."""
-        return self.count, dict(self.counts)
+    def snapshot(self) -> Names:
+        """The names so far, to run the same members again from here."""
+        return self.count, dict(self.counts), dict(self.used)
 
-    def rewind(self, snapshot: tuple[int, dict[str, int]]) -> None:
+    def rewind(self, snapshot: Names) -> None:
         """Back to a snapshot: what follows replays the members that were named since."""
-        self.count, self.counts = snapshot[0], dict(snapshot[1])
+        count, counts, used = snapshot
+        self.count, self.counts, self.used = count, dict(counts), dict(used)
         self.replay = True

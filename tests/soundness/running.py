@@ -69,15 +69,18 @@ def explained(diagnostics: Sequence[Diagnostic]) -> None:
         assert diagnostic.message in str(diagnostic)
 
 
-def hold(found: Accepted) -> None:
-    """Everything that is promised, at the declared sizes or some that meet the conditions."""
+def hold(found: Accepted) -> nn.Module | None:
+    """Everything that is promised, at the declared sizes or some that meet the conditions.
+
+    The module that was tried; None where no input may hold what would run.
+    """
     module = archdsl.compile(found.graph)
     counted(found, module)
     named(found, module)
     reread(found)
     inferred_again(found)
     if pads_indices(found):
-        return
+        return None
     solution = found.report.conditions
     assert solution is not None
     standalone(found, module)
@@ -88,6 +91,7 @@ def hold(found: Accepted) -> None:
         written_over(found, module, sizes)
         in_double(found, module, sizes)
         traced(found, module, sizes)
+    return module
 
 
 # Running --------------------------------------------------------------------------
@@ -362,10 +366,8 @@ def standalone(found: Accepted, module: nn.Module) -> None:
     other: nn.Module = getattr(space, found.generated.class_name)()
     other.load_state_dict(module.state_dict(), strict=True)
     assert [n for n, _ in other.named_modules()] == [n for n, _ in module.named_modules()]
-    solution = found.report.conditions
-    assert solution is not None
-    sizes = (solution.examples(1) or [{}])[0] if solution.names else {}
-    if solution.names and not sizes:
+    sizes = some_sizes(found)
+    if sizes is None:
         return
     given = samples(found, sizes, BATCH)
     with torch.no_grad():
@@ -373,6 +375,13 @@ def standalone(found: Accepted, module: nn.Module) -> None:
             tensors(module.eval()(*given)), tensors(other.eval()(*given)), strict=True
         ):
             torch.testing.assert_close(one, two, rtol=0, atol=0, equal_nan=True)
+
+
+def some_sizes(found: Accepted) -> Mapping[str, int] | None:
+    """Values of the free sizes that meet the conditions; None where none was found."""
+    solution = found.report.conditions
+    assert solution is not None
+    return next(iter(solution.examples(1)), None) if solution.names else {}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import archdsl
 from archdsl.backends.torch_source import generate
 from archdsl.diagnostics import ArchError
+from tests.soundness.elsewhere import Elsewhere
 from tests.soundness.running import accepted, allowed, explained, hold, refused
 from tests.soundness.writing import specifications
 
@@ -32,6 +33,7 @@ def test_what_is_accepted_runs(tmp_path: Path) -> None:
     """And what is rejected gets a diagnostic; nothing raises anything else."""
     verdicts: Counter[bool] = Counter()
     sources: dict[str, str] = {}
+    elsewhere = Elsewhere(tmp_path)
 
     @settings(max_examples=3 * EXAMPLES // 2)
     @given(specifications())
@@ -39,10 +41,13 @@ def test_what_is_accepted_runs(tmp_path: Path) -> None:
         found = accepted(text)
         verdicts[found is not None] += 1
         if found is not None:
-            hold(found)
+            module = hold(found)
             sources[text] = found.generated.text
+            if module is not None:
+                elsewhere.add(found, module)
 
     each()
+    elsewhere.run()
     share = verdicts[True] / sum(verdicts.values())
     assert 0.3 < share < 0.8, f"{share:.0%} are accepted: the writer has lost its balance"
     assert_well_written(tmp_path, sources)
