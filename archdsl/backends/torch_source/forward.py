@@ -340,21 +340,12 @@ class Forward:
         """A scan: the carried states are in variables of their own."""
         carried = len(begin.data["types"]) - 1
         sequence = self._read(begin.inputs[0])
-        names = list(begin.data.get("names") or ())
-        states: list[str] = []
         read = [Source(begin.node, i + 1) not in self.unread for i in range(carried)]
         initial = [
             self._read(s) if known else "" for s, known in zip(begin.inputs[1:], read, strict=True)
         ]
         self._release(self._reads(begin))
-        for index in range(carried):
-            wanted = (
-                variable(names[index + 1])
-                if index + 1 < len(names) and names[index + 1]
-                else "state"
-            )
-            taken = {*self.holder, sequence} - {initial[index]}
-            states.append(unique(wanted, taken | set(states)))
+        states = self._state_names(begin, initial, {*self.holder, sequence})
         for index, state in enumerate(states):
             self.vars[Source(begin.node, index + 1)] = state
             if read[index]:
@@ -388,6 +379,16 @@ class Forward:
         if keep_sequence and self.holder.get(sequence) == begin.inputs[0]:
             del self.holder[sequence]
         self._finish_loop(end, states, loop.stacked())
+
+    @staticmethod
+    def _state_names(begin: Leaf, initial: Sequence[str], taken: set[str]) -> list[str]:
+        """A variable for each state: its name; where it starts from one of that name, that one."""
+        given = [*(begin.data.get("names") or ())[1:], *[""] * len(initial)]
+        states: list[str] = []
+        for name, start in zip(given, initial, strict=False):
+            wanted = variable(name) if name else "state"
+            states.append(unique(wanted, (taken - {start}) | set(states)))
+        return states
 
     def _rows(self, rows: Sequence[Row]) -> None:
         self.lines += [Line(row.text, self.depth + row.inside) for row in rows]
