@@ -102,6 +102,8 @@ class Context:
     run_body: Callable[[Context, ast.Body, Env, Frame], TensorRef | None]
     budget: Budget = field(default_factory=Budget)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    reports: int = 0
+    """How often something was reported: the same mistake twice is one diagnostic."""
     modules: dict[str, Module] = field(default_factory=dict)
     nested: dict[tuple[str, int | str], str] = field(default_factory=dict)
     calls: tuple[BlockCall, ...] = ()
@@ -135,6 +137,7 @@ class Context:
 
     def report(self, diagnostic: Diagnostic) -> None:
         """Keep a message; the same mistake met again (in a loop, another call) is one."""
+        self.reports += 1
         span = diagnostic.span
         key = (diagnostic.code, span.source.name, span.start, span.end) if span else (diagnostic,)
         if key in self._reported:

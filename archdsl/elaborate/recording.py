@@ -134,7 +134,7 @@ class _Recorder:
         self.before = self._counts()
         self.outside = self._names_outside()
         self.steps = context.budget.steps
-        self.state = (context.poisoned, len(context.diagnostics), context.unets)
+        self.state = (context.poisoned, context.reports, context.unets)
 
     def _counts(self) -> tuple[int, ...]:
         context = self.context
@@ -157,7 +157,7 @@ class _Recorder:
         """What the call added; UnlikeError where that is not all that it did."""
         context, call, env = self.context, self.call, self.call.env
         nodes, scopes, modules, nested, conditions, visits = self.before
-        state = (context.poisoned, len(context.diagnostics), context.unets)
+        state = (context.poisoned, context.reports, context.unets)
         if state != self.state or len(context.visits) != visits:
             raise UnlikeError
         if self._names_outside() != self.outside:

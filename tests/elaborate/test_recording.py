@@ -194,6 +194,18 @@ def test_a_mistake_is_told_of_every_network_of_a_file(added_again: list[str]) ->
     assert not added_again
 
 
+def test_a_mistake_met_again_is_told_of_every_network_of_a_file(added_again: list[str]) -> None:
+    """It is one diagnostic of a network, and so the second call seemed to be without any."""
+    block = "block b { concat: relu -> concat(it, it) -> relu }"
+    body = "for i in range(3) { b }"
+    spec = archdsl.loads(f"{block}\n{NETWORK.format(body=body)}network m = n\n")
+    memory = Memory()
+    first, second = (expanded(spec, name, memory) for name in ("n", "m"))
+    assert first.failed
+    assert first.diagnostics == second.diagnostics
+    assert not added_again
+
+
 def test_a_change_of_a_graph_changes_no_other() -> None:
     spec = archdsl.loads("block b { conv(8, 3) }\nnetwork n { input x: [8, 9, 9]\n b -> b }\n")
     graph = spec.graph("n")
