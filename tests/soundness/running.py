@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,6 +80,7 @@ def hold(found: Accepted) -> nn.Module | None:
     named(found, module)
     reread(found)
     inferred_again(found)
+    shared_once(found)
     if pads_indices(found):
         return None
     solution = found.report.conditions
@@ -412,6 +414,23 @@ def reread(found: Accepted) -> None:
     assert format_source(parse(Source("text.arch", text))) == text
     again = archdsl.loads(text).elaborate()
     assert said(again.graph) == said(found.graph)
+
+
+SHARED = re.compile(r"repeat ([1-9]) shared")
+
+
+def shared_once(found: Accepted) -> None:
+    """What is repeated with shared weights has the modules that it has where it runs once."""
+    text, changed = SHARED.subn("repeat 1 shared", found.text)
+    if not changed:
+        return
+    once = archdsl.loads(text).elaborate()
+    if not once.failed:  # a condition may look at how large it has become
+        assert paths(once.graph) == paths(found.graph)
+
+
+def paths(graph: Graph) -> set[str]:
+    return {data["path"] for _, data in graph.nodes(data=True)}
 
 
 def said(graph: Graph) -> list[Any]:
