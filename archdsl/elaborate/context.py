@@ -76,9 +76,16 @@ def show_argument(value: Any, depth: int = 0) -> str:
 class Module:
     """A module built so far: what it is, and the shapes of its parameters."""
 
-    op: Op
-    weights: Mapping[str, tuple[int, ...]]
+    outcome: Outcome
     span: Span | None
+
+    @property
+    def op(self) -> Op:
+        return self.outcome.op
+
+    @property
+    def weights(self) -> Mapping[str, tuple[int, ...]]:
+        return self.outcome.weights
 
 
 @record(frozen=True)
@@ -222,7 +229,7 @@ class Context:
             )
             return [UNKNOWN_TENSOR] * max(1, len(op.outputs))
         outputs = found.outputs
-        if not self._remember(path, op, found.weights, span):
+        if not self._remember(path, found, span):
             return [UNKNOWN_TENSOR] * max(1, len(outputs))
         self.conditions.extend(
             replace(c, reason=reason or c.reason, span=span) for c in found.conditions
@@ -267,22 +274,15 @@ class Context:
             )
         )
 
-    def _remember(
-        self, path: str, op: Op, weights: Mapping[str, tuple[int, ...]], span: Span | None
-    ) -> bool:
+    def _remember(self, path: str, found: Outcome, span: Span | None) -> bool:
         """Keep a module by its path; one that runs again must fit the weights it has."""
         known = self.modules.get(path)
         if known is None:
-            self.modules[path] = Module(op, weights, span)
+            self.modules[path] = Module(found, span)
             return True
-        if known.op == op and known.weights == weights:
+        what = known.outcome.misfit(found)
+        if not what:
             return True
-        if known.op != op:
-            what = "it was built with other arguments before"
-        else:
-            name, shape = next((n, s) for n, s in weights.items() if known.weights.get(n) != s)
-            has = list(known.weights.get(name, ()))
-            what = f"its {name} is {has}, and {list(shape)} is needed here"
         self.report(
             Diagnostic(
                 "shared-mismatch",

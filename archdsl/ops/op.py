@@ -34,7 +34,7 @@ from archdsl.ops.arguments import Kind, OpError
 from archdsl.ops.caption import Caption, caption_of
 from archdsl.ops.reach import Reach
 from archdsl.ops.saved import Saved
-from archdsl.ops.torch_text import Argument, Code, keyword
+from archdsl.ops.torch_text import Argument, Code, Construct, keyword
 from archdsl.records import declared_fields, record, replace
 
 if sys.version_info >= (3, 11):
@@ -316,6 +316,29 @@ class Outcome:
         tied = bool(getattr(self.op, "tie", None))
         shapes = (s for name, s in self.weights.items() if not (tied and name == "weight"))
         return sum(map(math.prod, shapes))
+
+    @cached_property
+    def state(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of all that its ``state_dict`` holds."""
+        return {**self.weights, **self.op.buffers(self.inputs)}
+
+    def misfit(self, again: Outcome, where: str = "") -> str:
+        """Why its module, built ``where``, cannot run again as another has it; empty if it can."""
+        if again is self or (again.op == self.op and again.inputs == self.inputs):
+            return ""
+        if again.op != self.op:
+            return "it was built with other arguments before"
+        for name, shape in again.state.items():
+            if self.state.get(name) != shape:
+                has = list(self.state.get(name, ()))
+                return f"its {name} is {has}{where}, and {list(shape)} is needed here"
+        if not self.op.internal and self._built() != again._built():
+            here, there = (", ".join(map(str, found.inputs)) for found in (again, self))
+            return f"it was built for {there}{where}, and here comes {here}"
+        return ""
+
+    def _built(self) -> Construct | None:
+        return self.op.code(self.inputs, self.outputs).module
 
 
 def outcome(op: Op, inputs: tuple[Tensor, ...]) -> Outcome:

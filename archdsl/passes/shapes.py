@@ -24,7 +24,7 @@ from archdsl.graph import (
     scopes,
 )
 from archdsl.ops.arguments import OpError, WeightRef
-from archdsl.ops.op import Need, Op, Tensor, build
+from archdsl.ops.op import Need, Op, Outcome, Tensor, build
 from archdsl.passes.structure import check_nesting, place_node
 from archdsl.records import record, replace
 
@@ -33,9 +33,12 @@ from archdsl.records import record, replace
 class _Module:
     """A module as its first node has it."""
 
-    op: Op
-    weights: Mapping[str, tuple[int, ...]]
+    outcome: Outcome
     node: str
+
+    @property
+    def weights(self) -> Mapping[str, tuple[int, ...]]:
+        return self.outcome.weights
 
 
 def infer_shapes(graph: Graph) -> Graph:
@@ -137,7 +140,8 @@ def _infer(graph: Graph, node: str, modules: dict[str, _Module]) -> None:
     graph.graph["conditions"].extend(
         c if c.span else replace(c, reason=f"{c.reason} (at {node})") for c in need.conditions
     )
-    _remember(data["path"], _Module(op, op.weights(types), node), modules)
+    found = Outcome(op, tuple(types), data["types"], op.weights(types), tuple(need.conditions))
+    _remember(data["path"], _Module(found, node), modules)
     graph.remove_edges_from(list(graph.in_edges(node, keys=True)))
     connect(graph, node, sources)
 
@@ -189,14 +193,12 @@ def _tied_again(graph: Graph, node: str, op: Op, modules: Mapping[str, _Module])
 def _remember(path: str, module: _Module, modules: dict[str, _Module]) -> None:
     """Keep a module by its path; nodes that share the path are that module run again."""
     first = modules.setdefault(path, module)
-    if first.op == module.op and first.weights == module.weights:
+    differ = first.outcome.misfit(module.outcome, f" for {first.node}")
+    if not differ:
         return
-    if first.op != module.op:
-        differ = f"{first.node} is {_shown(first.op)}, {module.node} is {_shown(module.op)}"
-    else:
-        name, shape = next((n, s) for n, s in module.weights.items() if first.weights.get(n) != s)
-        other = list(first.weights.get(name, ()))
-        differ = f"its {name} is {other} for {first.node}, and {list(shape)} is needed here"
+    one, other = first.outcome.op, module.outcome.op
+    if one != other:
+        differ = f"{first.node} is {_shown(one)}, {module.node} is {_shown(other)}"
     raise OpError(
         "shared-mismatch",
         f"the nodes that share the module {path} differ: {differ}",

@@ -279,6 +279,7 @@ STRICTER = {
     "nothing but padding": "a pad must leave something of its input; torch would give zeros",
     "unequal parts": "chunk of a free size is equal parts, so that their sizes can be told",
     "an axis that stays": "squeeze takes its axis away; torch would leave one that is not 1",
+    "a group of one value": "its group_norm is 0; torch refuses it of a single sample alone",
     "the end of a slice": "it lies within the axis, where torch would stop at the last full step",
     "a carried state": "a scan keeps the shape of its state, though its body may not look at it",
 }
@@ -306,6 +307,7 @@ def allowed(found: Accepted, sizes: Mapping[str, int]) -> str | None:
 
 
 REASONS = {
+    "a group of one value": "group_norm over more than one value",
     "the end of a slice": "the slice lies within the axis",
     "a carried state": "a carried state",
     "nothing but padding": "constant padding",
