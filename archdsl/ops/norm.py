@@ -438,10 +438,13 @@ class LocalResponseNorm(Op):
         return Saved(inputs=(0,), made=(padded, x, x))  # squares, the sum before its power, after
 
     def code(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Code:
+        # of volumes it takes a view that transposed axes do not have
+        call = "{self}({0}.contiguous())" if inputs[0].rank > 3 else "{self}({0})"
         return module(
             "nn.LocalResponseNorm",
             positional("size", self.size),
             *torch_keywords(self, "size"),
+            call=call,
         )
 
 

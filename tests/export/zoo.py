@@ -111,6 +111,7 @@ def run_onnx(content: bytes | Path, given: dict[str, torch.Tensor]) -> list[np.n
     """What onnxruntime makes of a file, on its CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.add_session_config_entry("session.disable_prepacking", "1")  # weights once in memory
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     assert [i.name for i in session.get_inputs()] == list(given)
     results: list[np.ndarray] = session.run(None, {k: v.numpy() for k, v in given.items()})
