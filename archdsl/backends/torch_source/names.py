@@ -13,9 +13,13 @@ from archdsl.ops.torch_text import Construct, Verbatim
 from archdsl.syntax import ast
 
 TAKEN = frozenset(
-    "torch nn F Tensor NamedTuple OrderedDict math self super __debug__ __class__".split()
+    "torch nn F Tensor NamedTuple OrderedDict math self super range getattr __debug__"
+    " __class__".split()
 )
-"""What the source means itself; nor may `__debug__` be bound, nor `__class__` where super() is."""
+"""What the source means itself, its loops by range and getattr.
+
+Nor may `__debug__` be bound, nor `__class__` where super() is.
+"""
 
 
 def class_name(name: str) -> str:
