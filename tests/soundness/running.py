@@ -307,6 +307,7 @@ def allowed(found: Accepted, sizes: Mapping[str, int]) -> str | None:
 
 
 REASONS = {
+    "a stretched axis": "mu and log_var of gaussian_sample",
     "a group of one value": "group_norm over more than one value",
     "the end of a slice": "the slice lies within the axis",
     "a carried state": "a carried state",

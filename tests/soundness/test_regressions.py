@@ -8,6 +8,7 @@ import pytest
 
 import archdsl
 from tests.soundness.running import accepted, allowed, hold, refused
+from tests.soundness.test_random_specifications import assert_well_written
 
 FILES = sorted(Path(__file__).with_name("regressions").glob("*.arch"))
 
@@ -31,3 +32,8 @@ def test_it_stays_mended(path: Path) -> None:
     module = archdsl.compile(found.graph)
     for sizes in solution.near_misses(6) if solution.names else ():
         assert allowed(found, sizes) or refused(found, module, sizes)
+
+
+def test_their_sources_are_well_written(tmp_path: Path) -> None:
+    found = [accepted(path.read_text(encoding="utf-8")) for path in FILES]
+    assert_well_written(tmp_path, {f.text: f.generated.text for f in found if f is not None})

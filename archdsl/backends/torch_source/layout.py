@@ -12,7 +12,8 @@ def lay_out(line: str, indent: int, *, comment: str = "") -> list[str]:
     """A logical line as physical ones, each within the width where it can be.
 
     Brackets are split from the right: the last pair first, its content on one line
-    where that fits, else an item a line with a trailing comma.
+    where that fits, else an item a line with a trailing comma. What is assigned to very many
+    names stands in parentheses of its own.
     """
     margin = " " * indent
     flat = line.replace(EXPLODE, "")
@@ -24,6 +25,9 @@ def lay_out(line: str, indent: int, *, comment: str = "") -> list[str]:
         return [margin + flat]
     start, end = pair
     head, body, tail = line[: start + 1], line[start + 1 : end], line[end:]
+    targets, assigned, value = line.partition(" = ")
+    if len(margin + head) > WIDTH and assigned and EXPLODE not in line and " = " in head:
+        return [f"{margin}{targets} = (", *lay_out(value, indent + 4), f"{margin})"]
     exploded = body.startswith(EXPLODE)
     body = body.removeprefix(EXPLODE)
     inner = " " * (indent + 4)
