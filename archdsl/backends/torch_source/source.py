@@ -120,12 +120,12 @@ class _Writer:
             standard.append("from collections import OrderedDict")
         if "(NamedTuple)" in body:
             standard.append("from typing import NamedTuple")
-        if "math." in body and "import math" not in standard:
+        if _reads("math", body) and "import math" not in standard:
             standard.append("import math")
         lines = []
-        if "torch." in body.replace("import torch", ""):
+        if _reads("torch", body):
             lines.append("import torch")
-        if "F." in body:
+        if _reads("F", body):
             lines.append("import torch.nn.functional as F")
         names = ["Tensor, nn"] if "Tensor" in body else ["nn"]
         lines.append(f"from torch import {names[0]}")
@@ -368,6 +368,11 @@ class _Writer:
             return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
         plain = self.result.type_name or "Tensor"
         return f"{plain} | {self.result.training_type}" if self.result.training else plain
+
+
+def _reads(module: str, body: str) -> bool:
+    """Whether the source takes something from a module, not from a member of its name."""
+    return re.search(rf"(?<![\w.]){module}\.\w", body) is not None
 
 
 def _result_type(name: str, what: str, fields: Sequence[tuple[str, Any]]) -> str:
